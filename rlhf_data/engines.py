@@ -1,0 +1,40 @@
+"""What the expensive engines promise, whichever library does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from rlhf_data.schemas import Message
+
+
+class Request(NamedTuple):
+    """One response wanted: to `prompt`, drawn with `seed` and nothing else."""
+
+    prompt: list[Message]
+    seed: int
+
+
+class Response(NamedTuple):
+    """What the policy wrote; `length` where it was cut at the token limit before it ended its turn."""
+
+    text: str
+    tokens: int
+    finish_reason: Literal["stop", "length"]
+
+
+class Generator(Protocol):
+    """A policy that answers."""
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response]]:
+        """Each request's place and its response, in whatever order they are ready.
+
+        Raises `PromptError` when a prompt and a whole response would not fit the context.
+        """
+
+
+class Scorer(Protocol):
+    """A reward model."""
+
+    def score(self, conversations: Sequence[list[Message]]) -> list[float]:
+        """The reward of each conversation's last turn, in the order given; may be NaN."""

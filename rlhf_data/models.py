@@ -1,0 +1,90 @@
+"""Loading checkpoints: a new tiny Llama, a hub id, or a folder under data/models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlhf_data.errors import EngineError
+from rlhf_data.params import LlamaSize
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
+
+# Two busy-waiting OpenMP threads on a machine with other work are ten times slower than one
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
+    """The tokenizer that lies beside a checkpoint; a chat template is required, a pad token given if it has none."""
+    from transformers import AutoTokenizer
+
+    found: Any = _loaded(lambda: AutoTokenizer.from_pretrained(str(path)), path)
+    if found.chat_template is None:
+        raise EngineError(f"{path}: its tokenizer has no chat template")
+    if found.pad_token is None:
+        found.pad_token = found.eos_token
+    return found
+
+
+def new_llama(size: LlamaSize, tokens: PreTrainedTokenizerBase, *, seed: int) -> PreTrainedModel:
+    """A Llama with random weights that `seed` decides; input and output embeddings are tied."""
+    from transformers import LlamaConfig, LlamaForCausalLM, set_seed
+
+    set_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokens),
+        hidden_size=size.hidden_size,
+        intermediate_size=size.intermediate_size,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        max_position_embeddings=size.context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokens.eos_token_id,
+        pad_token_id=tokens.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def causal(
+    path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None
+) -> PreTrainedModel:
+    """A language model."""
+    from transformers import AutoModelForCausalLM
+
+    return _load(AutoModelForCausalLM, path, precision, attention, revision)
+
+
+def reward(
+    path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None
+) -> PreTrainedModel:
+    """A sequence classifier with one output: the reward. From a language model it gets a new, seeded head."""
+    from transformers import AutoModelForSequenceClassification
+
+    return _load(AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1)
+
+
+def _load(
+    family: Any, path: str | Path, precision: str, attention: str, revision: str | None, **more: Any
+) -> PreTrainedModel:
+    def load() -> Any:
+        return family.from_pretrained(
+            str(path), dtype=DTYPES[precision], attn_implementation=attention, revision=revision, **more
+        )
+
+    return _loaded(load, path)
+
+
+def _loaded(load: Any, path: str | Path) -> Any:
+    try:
+        return load()
+    except OSError as error:
+        raise EngineError(
+            f"{path}: no checkpoint to be had: {error}\n  a folder needs `dvc repro` or `dvc pull`; "
+            "a hub id needs the network and, for a gated model, `hf auth login`"
+        ) from error

@@ -1,0 +1,90 @@
+"""generations + rewards → pairs: the best and the worst usable response to each prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from rlhf_data.errors import TableError
+
+
+def with_rewards(generations: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
+    """Each response with its reward; raises `TableError` unless they match one to one."""
+    key = ["prompt_id", "sample"]
+    unscored = generations.join(rewards, on=key, how="anti").height
+    unknown = rewards.join(generations, on=key, how="anti").height
+    if unscored or unknown:
+        raise TableError(
+            f"generations and rewards do not match: {unscored} responses have no reward, "
+            f"{unknown} rewards have no response\n  `dvc repro` scores again"
+        )
+    return generations.join(rewards.select(*key, "reward"), on=key, how="left", validate="1:1", maintain_order="left")
+
+
+def best_worst(
+    scored: pl.DataFrame,
+    prompts: pl.DataFrame,
+    *,
+    length_penalty: float,
+    min_margin: float,
+    drop_truncated: bool,
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The pairs, and how many prompts made none, by reason.
+
+    Ranked by reward − length_penalty × chars (paper, eq. 9); equal ranks go by sample, lowest first. A prompt
+    makes no pair when fewer than two of its responses ended by themselves (`truncated`; they may be used all the
+    same with `drop_truncated` off), all ranks are equal (`tie`), the two ends say the same (`same_response`), or lie
+    closer than `min_margin` (`small_margin`).
+    """
+    rank = pl.col("reward").cast(pl.Float64) - length_penalty * pl.col("response_chars")
+    usable = pl.col("finish_reason") == "stop" if drop_truncated else pl.lit(True)
+    ranked = (
+        scored.filter(usable)
+        .with_columns(rank=rank)
+        .sort("prompt_id", "rank", "sample", descending=[False, True, False])
+    )
+    ends = ranked.group_by("prompt_id", maintain_order=True).agg(
+        pl.col("iteration").first(),
+        pl.col("response").first().alias("chosen"),
+        pl.col("response").last().alias("rejected"),
+        pl.col("sample").first().alias("chosen_sample"),
+        pl.col("sample").last().alias("rejected_sample"),
+        pl.col("reward").first().alias("chosen_reward"),
+        pl.col("reward").last().alias("rejected_reward"),
+        (pl.col("rank").first() - pl.col("rank").last()).alias("margin"),
+        pl.len().alias("responses"),
+    )
+    reason = (
+        pl.when(pl.col("responses").is_null() | (pl.col("responses") < 2))
+        .then(pl.lit("truncated"))
+        .when(pl.col("margin") == 0)
+        .then(pl.lit("tie"))
+        .when(pl.col("chosen").str.strip_chars() == pl.col("rejected").str.strip_chars())
+        .then(pl.lit("same_response"))
+        .when(pl.col("margin") < min_margin)
+        .then(pl.lit("small_margin"))
+        .otherwise(pl.lit("paired"))
+    )
+    asked = prompts.select("prompt_id", "prompt").join(ends, on="prompt_id", how="left", validate="1:1")
+    judged = asked.with_columns(reason=reason).sort("prompt_id")
+    counts = dict(judged.group_by("reason").len().sort("reason").iter_rows())
+    return judged.filter(pl.col("reason") == "paired").drop("reason", "responses"), counts
+
+
+def summary(scored: pl.DataFrame, found: pl.DataFrame, reasons: dict[str, int]) -> dict[str, Any]:
+    """What `reports/pair/<iteration>.json` says: prompts by what became of them, and what the pairs are like."""
+    return {
+        "prompts": sum(reasons.values()),
+        "responses": scored.height,
+        "truncated_responses": scored.filter(pl.col("finish_reason") == "length").height,
+        "pairs": found.height,
+        "unpaired": {reason: prompts for reason, prompts in reasons.items() if reason != "paired"},
+        **{f"{name}_mean": _mean(found[name]) for name in ("margin", "chosen_reward", "rejected_reward")},
+        **{f"{side}_chars_mean": _mean(found[side].str.len_chars()) for side in ("chosen", "rejected")},
+    }
+
+
+def _mean(values: pl.Series) -> float | None:
+    mean = values.cast(pl.Float64).mean()
+    return round(mean, 6) if isinstance(mean, float) else None

@@ -1,0 +1,78 @@
+"""A named question and the Parquet tables it asks of → the answer; and the reports of other stages, read back.
+
+Each question is `sql/<name>.sql`. Its tables are views over files and its parameters are `$values`: no text is pasted
+into SQL, and a Python variable cannot stand in for a table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rlhf_data.errors import TableError
+
+Source = Path | str | Sequence[Path]  # a file, a folder of parts, a glob, or several of them
+ABSENT = "no such report\n  `dvc repro` makes it"
+
+
+def run(name: str, tables: Mapping[str, Source], **params: Any) -> pl.DataFrame:
+    """What `sql/<name>.sql` answers.
+
+    Raises `TableError`, naming the query, where a table or a parameter is missing or the tables do not match.
+    """
+    import duckdb
+
+    question = files("rlhf_data") / "sql" / f"{name}.sql"
+    if not question.is_file():
+        raise TableError(f"query {name}: there is no {name}.sql")
+    # without this a misspelt table could be answered by a Python variable of that name
+    with duckdb.connect(config={"python_enable_replacements": False}) as db:
+        try:
+            for table, source in tables.items():
+                db.read_parquet(_globs(source)).create_view(table)
+            answer: pl.DataFrame = db.sql(question.read_text(encoding="utf8"), params=params or None).pl()
+        except duckdb.Error as error:
+            raise TableError(f"query {name}: {error}") from error
+    return answer
+
+
+def figures(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """`<folder>/<name>.json` of each name; raises `TableError` where one is absent."""
+    return {name: figure(folder / f"{name}.json") for name in names}
+
+
+def figure(path: Path) -> dict[str, Any]:
+    """A small report of another stage."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf8"))
+    except FileNotFoundError as error:
+        raise TableError(f"{path}: {ABSENT}") from error
+    except ValueError as error:
+        raise TableError(f"{path}: not JSON: {error}") from error
+    return found
+
+
+def curves(folder: Path, names: Iterable[str]) -> dict[str, pl.DataFrame]:
+    """`<folder>/<name>.csv` of each name; raises `TableError` where one is absent."""
+    return {name: curve(folder / f"{name}.csv") for name in names}
+
+
+def curve(path: Path) -> pl.DataFrame:
+    """A small table of another stage: a training's log, or counts."""
+    try:
+        # all rows decide a column's type: the first ones of a log may lack a measure
+        return pl.read_csv(path, infer_schema_length=None)
+    except FileNotFoundError as error:
+        raise TableError(f"{path}: {ABSENT}") from error
+    except pl.exceptions.PolarsError as error:
+        raise TableError(f"{path}: not CSV: {error}") from error
+
+
+def _globs(source: Source) -> list[str]:
+    sources = [source] if isinstance(source, Path | str) else source
+    return [str(one / "*.parquet") if isinstance(one, Path) and one.is_dir() else str(one) for one in sources]

@@ -1,0 +1,158 @@
+"""A source's file in, its raw records out, one at a time: JSON lines, one JSON array, CSV or Parquet.
+
+    pairs.jsonl.gz: {"chosen": "\\n\\nHuman: Hi.\\n\\nAssistant: Hello!", "rejected": "\\n\\nHuman: …"}
+    →  {"chosen": "\\n\\nHuman: Hi.\\n\\nAssistant: Hello!", "rejected": "\\n\\nHuman: …"}
+
+A record is whatever its line, array item or row holds; `sources/` says which layouts can be used. A file that
+cannot be read to its end is a `SourceError`: half of a source is not a source.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import polars as pl
+
+from rlhf_data.errors import SourceError
+from rlhf_data.params import FileSource
+
+BOM = "\ufeff"  # some editors on Windows put it at the head of a UTF-8 file
+
+
+def records(path: Path) -> Iterator[object]:
+    """The raw records of `path`, in the file's order; its suffix names the format.
+
+    Raises `SourceError` at once for an absent file or an unknown suffix, and on the way for the rest.
+    """
+    suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    zipped = path.name.lower().endswith(".gz")
+    readers = {"jsonl": _json_lines, "json": _json_array, "csv": _csv_rows, "parquet": _parquet_rows}
+    if suffix not in readers or (zipped and suffix == "parquet"):
+        raise SourceError(
+            f"{path}: unknown suffix\n  sources are .jsonl, .json and .csv, each also with .gz, and .parquet"
+        )
+    _check_present(path)
+    return _guarded(path, readers[suffix](path))
+
+
+def sha256(path: Path) -> str:
+    """The hash of the file as it lies there (of a .gz, still compressed), in hexadecimal."""
+    _check_present(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_present(path: Path) -> None:
+    if not path.exists():
+        raise SourceError(f"{path}: absent\n  fetch it, or correct `ingest.root` or the source's `path` in the params")
+    if not path.is_file():
+        raise SourceError(f"{path}: not a file\n  a source's `path` names one file")
+
+
+def _guarded(path: Path, found: Iterator[object]) -> Iterator[object]:
+    read = 0
+    try:
+        for record in found:
+            read += 1
+            yield record
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise SourceError(
+            f"{path}: broken gzip after {read} records: {error}\n  it was cut short, or is no gzip: fetch it again"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path}: not UTF-8 after {read} records: {error}\n  convert it to UTF-8") from error
+    except RecursionError as error:
+        raise SourceError(
+            f"{path}: nested too deeply after {read} records\n  no known source is: is it the right file?"
+        ) from error
+    if not read:
+        raise SourceError(f"{path}: empty, no records\n  fetch it again, or take the source out of the params")
+
+
+def _open(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path)) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _json_lines(path: Path) -> Iterator[object]:
+    with _open(path) as file:
+        for number, line in enumerate(file, start=1):
+            text = line.decode().removeprefix(BOM)
+            if not text.strip():
+                continue  # blank lines are no records: many writers end a file with one
+            try:
+                yield json.loads(text)
+            except ValueError as error:  # also a number of thousands of digits, which is no JSONDecodeError
+                raise SourceError(
+                    f"{path}: line {number} is not JSON: {error}\n"
+                    "  .jsonl has one record a line; a file that is one array is named .json"
+                ) from error
+
+
+def _json_array(path: Path) -> Iterator[object]:
+    with _open(path) as file:
+        text = file.read().decode().removeprefix(BOM)
+    if not text.strip():
+        return
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise SourceError(
+            f"{path}: not JSON: {error}\n  .json is one array; a file with one record a line is named .jsonl"
+        ) from error
+    if not isinstance(found, list):
+        raise SourceError(
+            f"{path}: JSON, but a {type(found).__name__}, not an array\n  take the array of records out of it"
+        )
+    yield from found
+
+
+def _csv_rows(path: Path) -> Iterator[object]:
+    csv.field_size_limit(sys.maxsize)  # the default, 128 KiB, is less than some responses
+    with _open(path) as file:
+        # lines are split before they are decoded, so that csv sees quoted newlines as they are
+        lines = (line.decode().removeprefix(BOM if number == 0 else "") for number, line in enumerate(file))
+        rows = csv.reader(lines, strict=True)
+        try:
+            header = next(rows, [])
+            for values in rows:
+                if not values:
+                    continue  # a blank line
+                if len(values) != len(header):
+                    raise SourceError(
+                        f"{path}: line {rows.line_num} has {len(values)} fields, the header has {len(header)}\n"
+                        "  is a quote or a comma missing there?"
+                    )
+                yield dict(zip(header, values, strict=True))
+        except csv.Error as error:
+            raise SourceError(f"{path}: line {rows.line_num} is not CSV: {error}\n  was it cut short?") from error
+
+
+def _parquet_rows(path: Path) -> Iterator[object]:
+    try:
+        table = pl.read_parquet(path, glob=False)
+    except pl.exceptions.PolarsError as error:
+        raise SourceError(f"{path}: not Parquet: {error}\n  was it cut short? fetch it again") from error
+    yield from table.iter_rows(named=True)
+
+
+def pinned(root: Path, source: FileSource) -> Iterator[object]:
+    """The records of a source's file, after its content was checked against the pin, where it has one.
+
+    Raises `SourceError` where the file is another than the one that was pinned.
+    """
+    path = root / source.path
+    found = sha256(path)
+    if source.sha256 not in (None, found):
+        raise SourceError(
+            f"{path}: not the file that was pinned\n  its sha256 is {found}\n  the params say {source.sha256}\n"
+            "  fetch that version again, or accept this one by putting its hash into the params"
+        )
+    return records(path)

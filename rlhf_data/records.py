@@ -1,0 +1,44 @@
+"""What one raw record of a source becomes, and how a source says that a record is bad."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rlhf_data.schemas import Message
+
+
+class Comparison(NamedTuple):
+    """Two final turns to one prompt, the preferred one first."""
+
+    prompt: list[Message]
+    chosen: str
+    rejected: str
+    chosen_score: float | None = None
+    rejected_score: float | None = None
+    annotator: str = "human"
+    label_probability: float | None = None  # of this label, where the annotators are known
+
+
+class Conversation(NamedTuple):
+    """One SFT conversation: user and assistant in turn, an optional system message first."""
+
+    messages: list[Message]
+
+
+class Prompt(NamedTuple):
+    """One prompt; `reference` is JSON text that a gold reward needs, if there is one."""
+
+    prompt: list[Message]
+    reference: str | None = None
+
+
+Row = Comparison | Conversation | Prompt
+
+
+class BadRecord(ValueError):  # noqa: N818  # the record is at fault, not the program
+    """A record that a source drops: `rule` names why in snake_case, `detail` says what was found."""
+
+    def __init__(self, rule: str, detail: str) -> None:
+        super().__init__(f"{rule}: {detail}")
+        self.rule = rule
+        self.detail = detail

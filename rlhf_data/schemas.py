@@ -1,0 +1,179 @@
+"""What every table promises: its columns, its key and its rules, one class each.
+
+One quantity has one name in every table; units are suffixes (`_chars`, `_tokens`); `<thing>_id` are keys.
+Tables are checked at every read and write (`tables.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import dataframely as dy
+import polars as pl
+
+
+class Message(TypedDict):
+    """One turn of a conversation; `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+def _messages() -> dy.List:
+    return dy.List(dy.Struct({"role": dy.String(), "content": dy.String()}), min_length=1)
+
+
+class Preferences(dy.Schema):
+    """One comparison: `data/preferences/<source>.parquet`, `data/mixes/<mix>/{train,test}.parquet`."""
+
+    pair_id = dy.String(primary_key=True)
+    source = dy.String()
+    row = dy.UInt32()  # of the source's file, from 0: which record it came from
+    prompt_id = dy.String()
+    prompt = _messages()
+    chosen = dy.String(min_length=1)  # the final turn alone
+    rejected = dy.String(min_length=1)
+    chosen_score = dy.Float64(nullable=True)  # as the source gives it
+    rejected_score = dy.Float64(nullable=True)
+    margin = dy.Float64(nullable=True)  # chosen_score − rejected_score
+    annotator = dy.String()
+    label_probability = dy.Float64(nullable=True, min=0, max=1)  # of this very label; known in the embedded world
+
+    @dy.rule()
+    def responses_differ(cls) -> pl.Expr:
+        return pl.col("chosen") != pl.col("rejected")
+
+
+class Rejects(dy.Schema):
+    """One raw row that was dropped: `data/rejects/<source>.parquet`."""
+
+    source = dy.String(primary_key=True)
+    row = dy.UInt32(primary_key=True)
+    rule = dy.String()
+    detail = dy.String()
+    raw = dy.String()  # the record, as JSON text
+
+
+class Counts(dy.Schema):
+    """How many records of a source were read, and what they became: `data/counts.parquet`."""
+
+    source = dy.String(primary_key=True)
+    kind = dy.String()
+    raw = dy.UInt32()  # records read
+    kept = dy.UInt32()  # records that gave at least one row
+    rows = dy.UInt32()  # rows they gave
+
+
+class Instructions(dy.Schema):
+    """One SFT conversation: `data/instructions/train.parquet`."""
+
+    conversation_id = dy.String(primary_key=True)
+    source = dy.String()
+    row = dy.UInt32()
+    messages = _messages()
+
+
+class PromptPool(dy.Schema):
+    """One prompt as ingested, before it is dealt to a shard: `data/prompt_pool.parquet`."""
+
+    source = dy.String(primary_key=True)
+    row = dy.UInt32(primary_key=True)
+    prompt_id = dy.String()
+    prompt = _messages()
+    reference = dy.String(nullable=True)  # JSON: what a gold reward must know; null where no gold is known
+
+
+class Prompts(dy.Schema):
+    """One prompt: `data/prompts/<iteration>.parquet`, `dev`, `test`, and `unused` for those beyond a shard's size."""
+
+    prompt_id = dy.String(primary_key=True)
+    source = dy.String()
+    row = dy.UInt32()
+    prompt = _messages()
+    prompt_tokens = dy.UInt32()  # of the contents, without the chat template
+    reference = dy.String(nullable=True)
+
+
+class Generations(dy.Schema):
+    """One response: `data/generations/<iteration>/*.parquet`."""
+
+    prompt_id = dy.String(primary_key=True)
+    sample = dy.UInt8(primary_key=True)  # type: ignore[assignment]  # hides dataframely's generator of test rows
+    iteration = dy.UInt8()  # the paper's t
+    response = dy.String()
+    response_chars = dy.UInt32()
+    response_tokens = dy.UInt32()
+    finish_reason = dy.Enum(["stop", "length"])
+    temperature = dy.Float32()
+    seed = dy.Int64()  # of this very row
+    job = dy.String()  # fingerprint of what decided the response
+
+    @dy.rule()
+    def response_chars_measure_response(cls) -> pl.Expr:
+        return pl.col("response_chars") == pl.col("response").str.len_chars()
+
+
+class Rewards(dy.Schema):
+    """One response's reward: `data/rewards/<iteration>.parquet`."""
+
+    prompt_id = dy.String(primary_key=True)
+    sample = dy.UInt8(primary_key=True)  # type: ignore[assignment]  # hides dataframely's generator of test rows
+    iteration = dy.UInt8()
+    reward = dy.Float32()  # of the reward model, before any length penalty
+    job = dy.String()
+
+    @dy.rule()
+    def reward_is_finite(cls) -> pl.Expr:
+        return pl.col("reward").is_finite()
+
+
+class Pairs(dy.Schema):
+    """One DPO pair: `data/pairs/<iteration>.parquet`."""
+
+    prompt_id = dy.String(primary_key=True)
+    iteration = dy.UInt8()
+    prompt = _messages()
+    chosen = dy.String()
+    rejected = dy.String()
+    chosen_sample = dy.UInt8()
+    rejected_sample = dy.UInt8()
+    chosen_reward = dy.Float32()  # before the length penalty
+    rejected_reward = dy.Float32()
+    margin = dy.Float32(min=0)  # of the quantity that ranked them: reward − length_penalty × response_chars
+
+    @dy.rule()
+    def responses_differ(cls) -> pl.Expr:
+        return pl.col("chosen") != pl.col("rejected")
+
+
+class History(dy.Schema):
+    """One pair of the iterations so far, with its reference log-probabilities: `data/history/<iteration>/*.parquet`."""
+
+    iteration = dy.UInt8(primary_key=True)  # 0 for the offline pairs
+    prompt_id = dy.String(primary_key=True)
+    prompt = _messages()
+    chosen = dy.String()
+    rejected = dy.String()
+    chosen_sample = dy.UInt8(nullable=True)  # null for the offline pairs, as the rewards are
+    rejected_sample = dy.UInt8(nullable=True)
+    chosen_reward = dy.Float32(nullable=True)
+    rejected_reward = dy.Float32(nullable=True)
+    margin = dy.Float32(nullable=True)
+    ref_chosen_logps = dy.Float32(max=0)  # nats, summed over the response's tokens
+    ref_rejected_logps = dy.Float32(max=0)
+    job = dy.String()
+
+
+class Evaluations(dy.Schema):
+    """One held-out prompt answered by one policy: `data/evaluations/<iteration>.parquet`."""
+
+    prompt_id = dy.String(primary_key=True)
+    split = dy.Enum(["dev", "test"])
+    response = dy.String()
+    response_chars = dy.UInt32()
+    response_tokens = dy.UInt32()
+    finish_reason = dy.Enum(["stop", "length"])
+    reward = dy.Float32()
+    gold_reward = dy.Float32(nullable=True)  # null where no gold is known
+    seed = dy.Int64()
+    job = dy.String()

@@ -1,0 +1,138 @@
+"""A field of a raw record in, its checked value out; a field that is absent or of another type is a `BadRecord`.
+
+{"prompt": " Name a fish. ", "completion": "A carp."}, "prompt"  →  "Name a fish."
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from rlhf_data.records import BadRecord
+from rlhf_data.schemas import Message
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
+NAMES = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
+NAMES_SHOWN = 12  # field names that a message lists
+
+
+def value(record: object, *names: str) -> Any:
+    """The first of the fields `names` that is there and not null."""
+    if not isinstance(record, dict):
+        raise BadRecord("wrong_layout", f"the record is {_type(record)}, not an object")
+    for name in names:
+        if record.get(name) is not None:
+            return record[name]
+    wanted = " or ".join(repr(name) for name in names)
+    if any(name in record for name in names):
+        raise BadRecord("wrong_layout", f"field {wanted} is null")
+    shown = [str(name)[:40] for name in list(record)[:NAMES_SHOWN]]
+    raise BadRecord("wrong_layout", f"no field {wanted}; it has: {', '.join(shown) or 'none'}")
+
+
+def text(record: object, *names: str) -> str:
+    """A field's text, stripped; it may be empty, which `filters` judges."""
+    return as_text(value(record, *names), f"field {names[0]!r}")
+
+
+def optional_text(record: object, name: str) -> str:
+    """A field's text, stripped; empty where the field is absent or null."""
+    if isinstance(record, dict) and record.get(name) is None:
+        return ""
+    return text(record, name)
+
+
+def as_text(found: object, what: str) -> str:
+    if not isinstance(found, str):
+        raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not text")
+    try:
+        found.encode()
+    except UnicodeEncodeError as error:
+        # half of a surrogate pair: JSON can spell it, but neither Parquet nor a tokenizer can hold it
+        raise BadRecord("not_unicode", f"{what} has a lone surrogate at character {error.start}") from error
+    return found.strip()
+
+
+def items(record: object, name: str) -> list[Any]:
+    """A field's list, which has at least one item."""
+    found = value(record, name)
+    if not isinstance(found, list):
+        raise BadRecord("wrong_layout", f"field {name!r} is {_type(found)}, not a list")
+    if not found:
+        raise BadRecord("wrong_layout", f"field {name!r} is an empty list")
+    return found
+
+
+def as_number(found: object, what: str) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not a number")
+    try:
+        number = float(found)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise BadRecord("not_a_number", f"{what} is not finite")
+    return number
+
+
+def messages(
+    record: object,
+    name: str,
+    *,
+    role: str = "role",
+    content: str = "content",
+    roles: Mapping[str, str] = ROLES,
+) -> list[Message]:
+    """A field's turns; `role` and `content` are what the format calls a turn's fields, `roles` what it calls roles."""
+    return [turn(found, role=role, content=content, roles=roles) for found in items(record, name)]
+
+
+def turn(record: object, *, role: str, content: str, roles: Mapping[str, str]) -> Message:
+    said_by = text(record, role)
+    if said_by not in roles:
+        raise BadRecord("unknown_role", f"{said_by[:40]!r} is none of: {', '.join(roles)}")
+    said = value(record, content)
+    parts = said if isinstance(said, list) else [said]
+    return {"role": roles[said_by], "content": "".join(_part(part, content) for part in parts).strip()}
+
+
+def _part(part: object, content: str) -> str:
+    if not isinstance(part, dict):
+        return as_text(part, f"field {content!r}")
+    if part.get("type") != "text":
+        raise BadRecord("not_text", f"a part of {content!r} is not of type text")
+    # unstripped here: a space may stand between two parts
+    found = value(part, "value", "text")
+    as_text(found, "a text part")
+    return str(found)
+
+
+def asked(instruction: str, given: str) -> list[Message]:
+    """One user turn: an instruction, and what it is to be done with, if anything."""
+    return [{"role": "user", "content": "\n\n".join(part for part in (instruction, given) if part)}]
+
+
+def answered(prompt: list[Message], response: str) -> list[Message]:
+    return [*prompt, {"role": "assistant", "content": response}]
+
+
+def usable(make: Callable[[Item], Made], found: Iterable[Item]) -> list[Made]:
+    """What `make` gives for each item that it does not refuse; where it refuses all, its first `BadRecord`."""
+    made: list[Made] = []
+    refused: list[BadRecord] = []
+    for item in found:
+        try:
+            made.append(make(item))
+        except BadRecord as bad:
+            refused.append(bad)
+    if refused and not made:
+        raise refused[0]
+    return made
+
+
+def _type(found: object) -> str:
+    return "null" if found is None else NAMES.get(type(found), type(found).__name__)

@@ -1,0 +1,26 @@
+"""Alpaca-style instructions in, SFT conversations out, or their prompts.
+
+    {"instruction": "Translate into French.", "input": "Good evening.", "response": "Bonsoir."}
+
+The answer's field is `response` or `output`; `input` may be empty or absent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlhf_data.records import Conversation, Prompt
+from rlhf_data.schemas import Message
+from rlhf_data.sources import fields
+
+
+def instructions(record: Any) -> list[Conversation]:
+    return [Conversation(fields.answered(_prompt(record), fields.text(record, "response", "output")))]
+
+
+def prompts(record: Any) -> list[Prompt]:
+    return [Prompt(_prompt(record))]
+
+
+def _prompt(record: Any) -> list[Message]:
+    return fields.asked(fields.text(record, "instruction"), fields.optional_text(record, "input"))

@@ -1,0 +1,21 @@
+"""Message lists in, SFT conversations out, or their prompts.
+
+{"messages": [{"role": "user", "content": [{"type": "text", "value": "Name a fish."}]},
+              {"role": "assistant", "content": "A carp."}]}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlhf_data.records import Conversation, Prompt
+from rlhf_data.sources import fields
+
+
+def instructions(record: Any) -> list[Conversation]:
+    return [Conversation(fields.messages(record, "messages"))]
+
+
+def prompts(record: Any) -> list[Prompt]:
+    turns = fields.messages(record, "messages")
+    return [Prompt(turns[:-1] if turns[-1]["role"] == "assistant" else turns)]

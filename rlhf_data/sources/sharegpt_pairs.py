@@ -1,0 +1,34 @@
+"""ShareGPT-style pairs in, comparisons out, or their prompts.
+
+{"conversations": [{"from": "human", "value": "Name a fish."}],
+ "chosen": {"from": "gpt", "value": "A carp."}, "rejected": {"from": "gpt", "value": "A whale."}}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlhf_data.records import BadRecord, Comparison, Prompt
+from rlhf_data.schemas import Message
+from rlhf_data.sources import fields
+
+ROLES = {"system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant"}
+
+
+def preferences(record: Any) -> list[Comparison]:
+    return [Comparison(_prompt(record), _final_turn(record, "chosen"), _final_turn(record, "rejected"))]
+
+
+def prompts(record: Any) -> list[Prompt]:
+    return [Prompt(_prompt(record))]
+
+
+def _prompt(record: Any) -> list[Message]:
+    return fields.messages(record, "conversations", role="from", content="value", roles=ROLES)
+
+
+def _final_turn(record: Any, side: str) -> str:
+    turn = fields.turn(fields.value(record, side), role="from", content="value", roles=ROLES)
+    if turn["role"] != "assistant":
+        raise BadRecord("turns_out_of_order", f"{side} is the {turn['role']}'s turn, not the assistant's")
+    return turn["content"]

@@ -1,0 +1,22 @@
+"""one policy's evaluations + π₀'s → its figures on test, and the dev figures that the best policy is chosen by."""
+
+from pathlib import Path
+
+from rlhf_data import cli, metrics, params, tables
+from rlhf_data.schemas import Evaluations
+
+
+def main(evaluations: Path, base: Path, report: Path) -> None:
+    profile = params.load()
+    ours, theirs = tables.read(evaluations, Evaluations), tables.read(base, Evaluations)
+
+    test, dev = (
+        metrics.compare(ours, theirs, split=split, resamples=profile.report.resamples, seed=profile.seed)
+        for split in ("test", "dev")
+    )
+
+    tables.write_json({**test, "dev": dev}, report)
+
+
+if __name__ == "__main__":
+    cli.run(main)

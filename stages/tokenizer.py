@@ -1,0 +1,24 @@
+"""instructions → the tokenizer: a byte-level BPE trained on them, or the hub's own."""
+
+from pathlib import Path
+
+from rlhf_data import cli, params, tables, tokenization
+from rlhf_data.schemas import Instructions
+
+
+def main(instructions: Path, out: Path) -> None:
+    section = params.load().tokenizer
+    texts = tables.read(instructions, Instructions)["messages"].explode().struct.field("content")
+
+    def save(folder: Path) -> None:
+        if section.vocab_size is not None:
+            size = tokenization.train(texts, folder, vocab_size=section.vocab_size)
+        else:
+            size = tokenization.fetch(str(section.hub), section.revision, folder)
+        print(f"{size} tokens in the vocabulary")
+
+    tables.atomically(out, save)
+
+
+if __name__ == "__main__":
+    cli.run(main)

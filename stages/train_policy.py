@@ -1,0 +1,24 @@
+"""history + the last policy → the next policy, by DPO against π₀."""
+
+from pathlib import Path
+
+from rlhf_data import cli, histories, params, tables, trainers
+from rlhf_data.schemas import History
+
+
+def main(history: Path, previous: Path, initial: Path, iteration: str, out: Path, log: Path) -> None:
+    profile = params.load()
+    section = profile.train_policy
+    pairs = histories.in_scope(tables.read(history, History), section.scope, params.number(iteration))
+
+    def train(folder: Path) -> None:
+        init = previous if section.init == "previous" else initial
+        work = tables.JOURNAL / iteration
+        steps = trainers.train_policy(section, pairs, init, seed=profile.seed, work=work, out=folder)
+        tables.write_csv(steps, log)
+
+    tables.atomically(out, train)
+
+
+if __name__ == "__main__":
+    cli.run(main)

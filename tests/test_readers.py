@@ -1,0 +1,137 @@
+"""Files in every format, whole and broken, and the records or the message that each gives."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from rlhf_data import readers
+from rlhf_data.errors import SourceError
+
+TWO = [{"prompt": "Name a fish.", "n": 1}, {"prompt": "Día", "n": 2}]
+LINES = '{"prompt": "Name a fish.", "n": 1}\n\n{"prompt": "Día", "n": 2}'
+ARRAY = '[{"prompt": "Name a fish.", "n": 1},\n {"prompt": "Día", "n": 2}]\n'
+
+
+def put(path: Path, content: bytes) -> Path:
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def message(path: Path) -> str:
+    with pytest.raises(SourceError) as caught:
+        list(readers.records(path))
+    assert str(path) in str(caught.value)
+    assert "\n  " in str(caught.value)  # the way out has a line of its own
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("zipped", ["", ".gz"])
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+@pytest.mark.parametrize(("suffix", "text"), [(".jsonl", LINES), (".json", ARRAY)])
+def test_json(tmp_path: Path, suffix: str, text: str, bom: str, zipped: str) -> None:
+    path = put(tmp_path / f"pairs.v1{suffix}{zipped}", (bom + text).encode())
+    assert list(readers.records(path)) == TWO
+
+
+@pytest.mark.parametrize("zipped", ["", ".gz"])
+def test_csv_keeps_quoted_newlines(tmp_path: Path, zipped: str) -> None:
+    content = '\ufeffprompt,completion\r\n"Two\nlines, ""quoted""",A\r\n\r\nDía,"B\r\nC"\r\n'
+    assert list(readers.records(put(tmp_path / f"a.csv{zipped}", content.encode()))) == [
+        {"prompt": 'Two\nlines, "quoted"', "completion": "A"},
+        {"prompt": "Día", "completion": "B\r\nC"},
+    ]
+
+
+def test_csv_field_longer_than_the_default_limit(tmp_path: Path) -> None:
+    found = list(readers.records(put(tmp_path / "a.csv", b"text\n" + b"x" * 200_000)))
+    assert found == [{"text": "x" * 200_000}]
+
+
+def test_parquet(tmp_path: Path) -> None:
+    rows = [{"prompt": [{"role": "user", "content": "Hi."}], "score": 1.5}, {"prompt": [], "score": None}]
+    pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
+    assert list(readers.records(tmp_path / "a.parquet")) == rows
+
+
+def test_json_lines_are_streamed(tmp_path: Path) -> None:
+    found = readers.records(put(tmp_path / "a.jsonl", b'{"n": 1}\nbroken'))
+    assert next(found) == {"n": 1}
+    with pytest.raises(SourceError, match="line 2 is not JSON"):
+        next(found)
+
+
+def test_sha256_is_of_the_file_as_it_lies(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.jsonl.gz", b"{}")
+    assert readers.sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(SourceError, match="absent"):
+        readers.sha256(tmp_path / "b.jsonl")
+
+
+def test_absent_file_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"b\.jsonl: absent\n  fetch it"):
+        readers.records(tmp_path / "b.jsonl")
+    (tmp_path / "c.json").mkdir()
+    with pytest.raises(SourceError, match=r"c\.json: not a file"):
+        readers.records(tmp_path / "c.json")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a", "a.gz", "a.parquet.gz", "a.jsonl.zip"])
+def test_unknown_suffix(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SourceError, match="unknown suffix"):
+        readers.records(put(tmp_path / name, b"{}"))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.jsonl.gz", "a.json.gz", "a.csv.gz"])
+def test_empty(tmp_path: Path, name: str) -> None:
+    assert "empty, no records" in message(put(tmp_path / name, b""))
+
+
+def test_no_records(tmp_path: Path) -> None:
+    assert "empty, no records" in message(put(tmp_path / "a.json", b"[]"))
+    assert "empty, no records" in message(put(tmp_path / "a.csv", b"prompt,completion\n"))
+    pl.DataFrame({"prompt": []}).write_parquet(tmp_path / "a.parquet")
+    assert "empty, no records" in message(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.gz", "a.csv.gz"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_truncated_gzip(tmp_path: Path, name: str, share: float) -> None:
+    whole = gzip.compress("\n".join(f'{{"n": {n * n}}}' for n in range(50_000)).encode())
+    (tmp_path / name).write_bytes(whole[: int(len(whole) * share)])
+    assert "broken gzip after " in message(tmp_path / name)
+
+
+def test_gzip_that_is_none_or_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(b'{"n": 1}\n')
+    assert "broken gzip after 0 records" in message(tmp_path / "a.jsonl.gz")
+    whole = bytearray(gzip.compress(b'{"n": 1}\n' * 1000))
+    whole[15:25] = b"\xff" * 10
+    (tmp_path / "b.jsonl.gz").write_bytes(whole)
+    assert "broken gzip after" in message(tmp_path / "b.jsonl.gz")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.jsonl", b'{"n": 1}\n{"n": ', "line 2 is not JSON"),
+        ("a.jsonl", b"[\n {}\n]", "a file that is one array is named .json"),
+        ("a.jsonl", b'{"n": ' + b"9" * 5000 + b"}", "line 1 is not JSON"),
+        ("a.jsonl", b'{"n": 1}\n' + b"[" * 100_000, "nested too deeply after 1 records"),
+        ("a.json", b'[{"n": 1}, ', "not JSON"),
+        ("a.json", b'{"n": 1}\n{"n": 2}', "a file with one record a line is named .jsonl"),
+        ("a.json", b'{"data": []}', "JSON, but a dict, not an array"),
+        ("a.jsonl", b'{"n": 1}\n{"n": "\xe9"}', "not UTF-8 after 1 records"),
+        ("a.json", b'["\xe9"]', "not UTF-8"),
+        ("a.csv", b"n\n\xe9\n", "not UTF-8"),
+        ("a.csv", b"a,b\n1,2\n1,2,3\n", "line 3 has 3 fields, the header has 2"),
+        ("a.csv", b'a,b\n1,"2\n', "is not CSV"),
+        ("a.parquet", b"PAR1", "not Parquet"),
+    ],
+)
+def test_broken_content(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
+    assert expected in message(put(tmp_path / name, content))
