@@ -38,6 +38,8 @@ def counts(ingested: Mapping[str, Cleaned]) -> pl.DataFrame:
 def by_source(sources: Sequence[str], rejects: Sequence[pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Every step's dropped rows, one table a source; a source without any has an empty one."""
     dropped = pl.concat(rejects).sort("source", "row")
+    if unknown := sorted(set(dropped["source"]) - set(sources)):
+        raise TableError(f"rows of unknown sources were dropped: {', '.join(unknown)}")
     return {source: dropped.filter(pl.col("source") == source) for source in sources}
 
 
@@ -53,7 +55,8 @@ def report(ingested: pl.DataFrame, rejects: Mapping[str, pl.DataFrame], later: p
         "source", rule=pl.lit("kept"), rows=pl.col("kept").cast(pl.Int64) - pl.col("lost").fill_null(0)
     )
     table = pl.concat([kept, dropped]).sort("source", pl.col("rule") != "kept", "rule")
-    sums = table.group_by("source").agg(pl.col("rows").sum()).join(ingested.select("source", "raw"), on="source")
-    if wrong := sums.filter(pl.col("rows") != pl.col("raw"))["source"].sort().to_list():
+    sums = table.group_by("source").agg(pl.col("rows").sum())
+    sums = sums.join(ingested.select("source", "raw"), on="source", how="left")
+    if wrong := sums.filter(pl.col("rows").ne_missing(pl.col("raw")))["source"].sort().to_list():
         raise TableError(f"kept and dropped rows do not add up to the rows read: {', '.join(wrong)}")
     return table

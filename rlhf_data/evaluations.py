@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from rlhf_data.world import gold
+from rlhf_data.errors import TableError
 
 
 def held_out(shards: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -14,13 +14,14 @@ def held_out(shards: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([shard.with_columns(split=pl.lit(name)) for name, shard in shards.items()])
 
 
-def with_gold(answered: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """Answered prompts with `split`, and the gold reward where the prompt's reference lets it be known."""
-    rows = answered.join(
-        prompts.select("prompt_id", "split", "reference"), on="prompt_id", validate="1:1", maintain_order="left"
-    )
+def with_gold(answered: pl.DataFrame, prompts: pl.DataFrame, gold: Callable[..., float | None]) -> pl.DataFrame:
+    """Answered prompts with `split`, and the gold reward where `gold(reference, response, finished=…)` knows it."""
+    known = prompts.select("prompt_id", "split", "reference")
+    rows = answered.join(known, on="prompt_id", how="left", validate="1:1", maintain_order="left")
+    if unknown := rows["split"].null_count():
+        raise TableError(f"{unknown} of {rows.height} answers are to a prompt that is in no held-out shard")
     golds = [
-        gold.of(reference, response, finished=reason == "stop")
+        gold(reference, response, finished=reason == "stop")
         for reference, response, reason in rows.select("reference", "response", "finish_reason").iter_rows()
     ]
     return rows.with_columns(gold_reward=pl.Series(golds, dtype=pl.Float32)).drop("prompt", "sample", "reference")

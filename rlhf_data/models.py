@@ -19,16 +19,26 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
-    """The tokenizer that lies beside a checkpoint; a chat template is required, a pad token given if it has none."""
+def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer that lies beside a checkpoint, with a chat template and a pad token of its own.
+
+    Where it pads with its end of turn, or not at all, it gets a new token: a reward is read at the last token that is
+    no padding, which must be the end of turn.
+    """
     from transformers import AutoTokenizer
 
-    found: Any = _loaded(lambda: AutoTokenizer.from_pretrained(str(path)), path)
+    found: Any = _loaded(lambda: AutoTokenizer.from_pretrained(str(path), revision=revision), path)
     if found.chat_template is None:
-        raise EngineError(f"{path}: its tokenizer has no chat template")
-    if found.pad_token is None:
-        found.pad_token = found.eos_token
+        raise EngineError(f"{path}: its tokenizer has no chat template; name a chat model, or a folder that has one")
+    if found.pad_token in (None, found.eos_token):
+        found.add_special_tokens({"pad_token": "[PAD]"})
     return found
+
+
+def fit_embeddings(model: PreTrainedModel, tokens: PreTrainedTokenizerBase) -> None:
+    """Room for the tokens that `tokenizer` added."""
+    if len(tokens) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokens))
 
 
 def new_llama(size: LlamaSize, tokens: PreTrainedTokenizerBase, *, seed: int) -> PreTrainedModel:

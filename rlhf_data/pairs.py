@@ -8,6 +8,9 @@ import polars as pl
 
 from rlhf_data.errors import TableError
 
+IS_EMPTY = pl.col("response").str.strip_chars() == ""
+IS_TRUNCATED = pl.col("finish_reason") == "length"
+
 
 def with_rewards(generations: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
     """Each response with its reward; raises `TableError` unless they match one to one."""
@@ -33,12 +36,12 @@ def best_worst(
     """The pairs, and how many prompts made none, by reason.
 
     Ranked by reward − length_penalty × chars (paper, eq. 9); equal ranks go by sample, lowest first. A prompt
-    makes no pair when fewer than two of its responses ended by themselves (`truncated`; they may be used all the
-    same with `drop_truncated` off), all ranks are equal (`tie`), the two ends say the same (`same_response`), or lie
-    closer than `min_margin` (`small_margin`).
+    makes no pair when fewer than two of its responses can be used (`too_few_usable`: empty ones never, truncated ones
+    not with `drop_truncated`), all ranks are equal (`tie`), the two ends say the same (`same_response`), or lie closer
+    than `min_margin` (`small_margin`).
     """
     rank = pl.col("reward").cast(pl.Float64) - length_penalty * pl.col("response_chars")
-    usable = pl.col("finish_reason") == "stop" if drop_truncated else pl.lit(True)
+    usable = ~IS_EMPTY & ~(IS_TRUNCATED & drop_truncated)
     ranked = (
         scored.filter(usable)
         .with_columns(rank=rank)
@@ -57,7 +60,7 @@ def best_worst(
     )
     reason = (
         pl.when(pl.col("responses").is_null() | (pl.col("responses") < 2))
-        .then(pl.lit("truncated"))
+        .then(pl.lit("too_few_usable"))
         .when(pl.col("margin") == 0)
         .then(pl.lit("tie"))
         .when(pl.col("chosen").str.strip_chars() == pl.col("rejected").str.strip_chars())
@@ -77,7 +80,8 @@ def summary(scored: pl.DataFrame, found: pl.DataFrame, reasons: dict[str, int]) 
     return {
         "prompts": sum(reasons.values()),
         "responses": scored.height,
-        "truncated_responses": scored.filter(pl.col("finish_reason") == "length").height,
+        "truncated_responses": scored.filter(IS_TRUNCATED).height,
+        "empty_responses": scored.filter(IS_EMPTY).height,
         "pairs": found.height,
         "unpaired": {reason: prompts for reason, prompts in reasons.items() if reason != "paired"},
         **{f"{name}_mean": _mean(found[name]) for name in ("margin", "chosen_reward", "rejected_reward")},

@@ -7,9 +7,9 @@ and ranges, and no default for a number that decides rows.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -18,7 +18,10 @@ from rlhf_data.errors import ParamsError
 
 P = TypeVar("P")
 
-section = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+if TYPE_CHECKING:  # type checkers know a dataclass by its decorator's own name
+    from dataclasses import dataclass as section
+else:
+    section = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(gt=0)]
@@ -66,6 +69,13 @@ class IngestParams:
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")],
         Annotated[WorldSource | FileSource, Field(discriminator="format")],
     ]
+
+    @model_validator(mode="after")
+    def has_every_kind(self) -> IngestParams:
+        """The loop needs pairs for the reward model, conversations for π₀, and prompts."""
+        if missing := set(get_args(Kind)) - {source.kind for source in self.sources.values()}:
+            raise ValueError(f"no source of kind {', '.join(sorted(missing))}")
+        return self
 
 
 @section

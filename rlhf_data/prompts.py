@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from rlhf_data.errors import TableError
 from rlhf_data.ids import fraction, is_held_out
 
 
@@ -64,7 +65,13 @@ def deal(
     dealt = dealt.with_columns(
         shard=pl.when(place < pl.col("shard").replace_strict(sizes)).then("shard").otherwise(pl.lit("unused"))
     )
-    return {name: dealt.filter(pl.col("shard") == name).drop("shard", "order") for name in [*sizes, "unused"]}
+    shards = {name: dealt.filter(pl.col("shard") == name).drop("shard", "order") for name in [*sizes, "unused"]}
+    if empty := [name for name in sizes if shards[name].is_empty()]:
+        raise TableError(
+            f"{prompts.height} prompts are too few: none is left for {', '.join(empty)}\n"
+            "  add prompt sources, raise held_out for dev and test, or raise prompts.max_tokens"
+        )
+    return shards
 
 
 def _slot(names: tuple[str, ...], position: float) -> str:

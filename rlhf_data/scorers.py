@@ -10,7 +10,7 @@ from rlhf_data import models
 from rlhf_data.engines import Scorer
 from rlhf_data.params import ScoreParams
 from rlhf_data.schemas import Message
-from rlhf_data.trainers import conversation_ids
+from rlhf_data.tokenization import conversation_ids
 
 
 def open_scorer(reward: Path, section: ScoreParams, *, max_length: int) -> Scorer:

@@ -8,13 +8,18 @@ Counting tokens needs only the `tokenizers` library, so that a stage which loads
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
+from tokenizers.models import BPE
 
-from rlhf_data.errors import SourceError
+from rlhf_data import models
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PAD, EOT = "<|pad|>", "<|eot|>"
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
@@ -34,7 +39,7 @@ CHAT_TEMPLATE = (
 
 def train(texts: Iterable[str], folder: Path, *, vocab_size: int) -> int:
     """Trains a byte-level BPE on `texts`, saves it for transformers, and returns its vocabulary's size."""
-    tokenizer = Tokenizer(models.BPE())
+    tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -59,27 +64,39 @@ def train(texts: Iterable[str], folder: Path, *, vocab_size: int) -> int:
 
 def fetch(hub: str, revision: str | None, folder: Path) -> int:
     """Saves the tokenizer of a hub id or folder, and returns its vocabulary's size."""
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(hub, revision=revision)
-    except OSError as error:
-        raise SourceError(f"{hub}: no tokenizer to be had: {error}") from error
-    if tokenizer.chat_template is None:
-        raise SourceError(f"{hub}: its tokenizer has no chat template; name a chat model, or a folder that has one")
-    tokenizer.save_pretrained(folder)
-    return len(tokenizer)
+    tokens = models.tokenizer(hub, revision)
+    tokens.save_pretrained(folder)
+    return len(tokens)
 
 
-def count(texts: Sequence[str], folder: Path) -> list[int]:
-    """Tokens of each text, without special tokens."""
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return [len(encoding.ids) for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
-
-
-def count_prompts(prompts: pl.Series, folder: Path) -> pl.Series:
-    """Tokens of each prompt's contents, without the chat template."""
-    contents = pl.DataFrame({"content": prompts.list.eval(pl.element().struct.field("content"))})
+def count(conversations: pl.Series, folder: Path) -> pl.Series:
+    """Tokens of each conversation's contents, without special tokens and chat template."""
+    contents = pl.DataFrame({"content": conversations.list.eval(pl.element().struct.field("content"))})
     flat = contents.with_row_index("place").explode("content")
-    counted = flat.with_columns(prompt_tokens=pl.Series(count(flat["content"].to_list(), folder), dtype=pl.UInt32))
-    return counted.group_by("place", maintain_order=True).agg(pl.col("prompt_tokens").sum())["prompt_tokens"]
+    encodings = Tokenizer.from_file(str(folder / "tokenizer.json")).encode_batch(
+        flat["content"].to_list(), add_special_tokens=False
+    )
+    counted = flat.with_columns(tokens=pl.Series([len(encoding.ids) for encoding in encodings], dtype=pl.UInt32))
+    return counted.group_by("place", maintain_order=True).agg(pl.col("tokens").sum())["tokens"]
+
+
+def lengths(tokens: pl.Series, *, max_length: int) -> dict[str, int]:
+    """What `reports/sft.json` says: conversations, their tokens, and how many pass a block and lose their end."""
+    return {
+        "conversations": tokens.len(),
+        "tokens": int(tokens.sum()),
+        "longer_than_block": int((tokens > max_length).sum()),
+    }
+
+
+def conversation_ids(
+    prompts: list[Any], responses: list[str], tokens: PreTrainedTokenizerBase, max_length: int
+) -> list[list[int]]:
+    """Prompt and response through the chat template; of too many tokens the last stay, where the reward is read."""
+    texts = [
+        tokens.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
+        for prompt, response in zip(prompts, responses, strict=True)
+    ]
+    if not texts:
+        return []
+    return [ids[-max_length:] for ids in tokens(texts, add_special_tokens=False)["input_ids"]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rlhf_data import models
+from rlhf_data import models, tokenization
 from rlhf_data.errors import EngineError, PromptError
 from rlhf_data.params import LlamaSize, PolicyParams, RewardParams, SftParams, Training
 
@@ -68,9 +68,7 @@ def train_sft(
         model = models.causal(
             section.base, precision=section.precision, attention=section.attention, revision=section.revision
         )
-        # a new pad token may lie beyond the embedding
-        if len(tokens) > model.get_input_embeddings().num_embeddings:
-            model.resize_token_embeddings(len(tokens))
+        models.fit_embeddings(model, tokens)
     trainer = SFTTrainer(
         model=model,
         args=sft_config(section, seed=seed, out=work),
@@ -90,10 +88,12 @@ def train_reward(
     from transformers import set_seed
     from trl import RewardTrainer
 
-    tokens = models.tokenizer(base)
+    tokens = models.tokenizer(base, section.revision)
     set_seed(seed)  # the head is new
+    model = models.reward(base, precision=section.precision, attention=section.attention, revision=section.revision)
+    models.fit_embeddings(model, tokens)
     trainer = RewardTrainer(
-        model=models.reward(base, precision=section.precision, attention=section.attention, revision=section.revision),
+        model=model,
         args=reward_config(section, seed=seed, out=work),
         train_dataset=_dataset(reward_tokens(pairs, tokens, max_length=section.max_length)),
         processing_class=tokens,
@@ -105,23 +105,12 @@ def reward_tokens(pairs: pl.DataFrame, tokens: PreTrainedTokenizerBase, *, max_l
     """Both sides of each comparison as token ids, cut from the left to `max_length`."""
     return pl.DataFrame(
         {
-            f"{side}_ids": conversation_ids(pairs["prompt"].to_list(), pairs[side].to_list(), tokens, max_length)
+            f"{side}_ids": tokenization.conversation_ids(
+                pairs["prompt"].to_list(), pairs[side].to_list(), tokens, max_length
+            )
             for side in ("chosen", "rejected")
         }
     )
-
-
-def conversation_ids(
-    prompts: list[Any], responses: list[str], tokens: PreTrainedTokenizerBase, max_length: int
-) -> list[list[int]]:
-    """Prompt and response through the chat template; of too many tokens the last stay, where the reward is read."""
-    texts = [
-        tokens.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
-        for prompt, response in zip(prompts, responses, strict=True)
-    ]
-    if not texts:
-        return []
-    return [ids[-max_length:] for ids in tokens(texts, add_special_tokens=False)["input_ids"]]
 
 
 def train_policy(
@@ -233,6 +222,7 @@ def _arguments(section: Training, seed: int, out: Path) -> dict[str, Any]:
         "gradient_checkpointing": section.gradient_checkpointing,
         "train_sampling_strategy": "group_by_length" if section.group_by_length else "random",
         "logging_steps": section.logging_steps,
+        "logging_nan_inf_filter": False,  # which would hide a lost run behind the mean of earlier losses
         "save_strategy": "no",
         "report_to": "none",
         "dataloader_pin_memory": torch.cuda.is_available(),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rlhf_data import cli, evaluations, generators, jobs, params, responses, scorers, tables
 from rlhf_data.schemas import Evaluations, Prompts
+from rlhf_data.world import gold
 
 
 def main(prompts: Path, policy: Path, reward_model: Path, out: Path) -> None:
@@ -21,7 +22,7 @@ def main(prompts: Path, policy: Path, reward_model: Path, out: Path) -> None:
 
     job = jobs.generation(policy, profile.generate, temperature=temperature)
     scored = responses.with_rewards(answered, scores, job=job)
-    tables.write(evaluations.with_gold(scored, held_out), out, Evaluations)
+    tables.write(evaluations.with_gold(scored, held_out, gold.of), out, Evaluations)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from rlhf_data.schemas import PromptPool, Prompts, Rejects
 def main(pool: Path, tokenizer: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
     asked = tables.read(pool, PromptPool)
-    counted = asked.with_columns(tokenization.count_prompts(asked["prompt"], tokenizer))
+    counted = asked.with_columns(prompt_tokens=tokenization.count(asked["prompt"], tokenizer))
 
     usable, rejects = prompts.usable(counted, max_tokens=profile.prompts.max_tokens)
     shards = prompts.deal(

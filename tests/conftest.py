@@ -1,4 +1,4 @@
-"""Small real models, made once: a tokenizer, a one-layer policy with random weights, and a reward model from it."""
+"""Small real models, made once: a tokenizer, a one-layer policy that says anything, and a reward model from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rlhf_data.params import LlamaSize, Params
 from rlhf_data.world import records
 
 ROOT = Path(__file__).parents[1]
-SIZE = LlamaSize(hidden_size=32, intermediate_size=64, layers=1, heads=2, context=128)
+SIZE = LlamaSize(hidden_size=64, intermediate_size=64, layers=1, heads=2, context=128)  # vLLM takes no heads below 32
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +37,15 @@ def tokenizer_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def policy_dir(tokenizer_dir: Path) -> Path:
+    """Random weights, except that it ends its turn at about every sixth token."""
     folder = tokenizer_dir.with_name("policy")
     tokens = models.tokenizer(tokenizer_dir)
-    models.new_llama(SIZE, tokens, seed=0).save_pretrained(folder)
+    model = models.new_llama(SIZE, tokens, seed=0)
+    embedding = model.get_input_embeddings().weight.data
+    embedding.mul_(4)
+    embedding[:, 0] = 0.5
+    embedding[tokens.eos_token_id, 0] = 1.5
+    model.save_pretrained(folder)
     tokens.save_pretrained(folder)
     return folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import dataframely as dy
@@ -17,7 +18,7 @@ PROMPT = [{"role": "user", "content": "Name a fish."}]
 ROWS = [("a", 0, 1, 0.5, "j"), ("a", 1, 1, -1.5, "j"), ("b", 0, 1, 2.0, "j")]
 
 
-def rewards(rows: list[tuple[str | None, int, int, float, str]]) -> pl.DataFrame:
+def rewards(rows: Sequence[tuple[str | None, int, int, float, str]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=Rewards.create_empty().schema, orient="row")
 
 
@@ -33,9 +34,7 @@ def test_a_table_comes_back_the_same(tmp_path: Path) -> None:
 
 
 def test_nested_and_empty_tables_come_back_the_same(tmp_path: Path) -> None:
-    prompts = pl.DataFrame(
-        [("a", "zoo", 3, PROMPT, 5, None)], schema=Prompts.create_empty().schema, orient="row"
-    )
+    prompts = pl.DataFrame([("a", "zoo", 3, PROMPT, 5, None)], schema=Prompts.create_empty().schema, orient="row")
     tables.write(prompts, tmp_path / "prompts.parquet", Prompts)
     assert tables.read(tmp_path / "prompts.parquet", Prompts).rows() == [("a", "zoo", 3, PROMPT, 5, None)]
     tables.write(prompts.clear(), tmp_path / "none.parquet", Prompts)

@@ -1,0 +1,20 @@
+"""the mix + reward model → its accuracy on held-out pairs, beside the ceiling that label noise allows."""
+
+from pathlib import Path
+
+from rlhf_data import cli, metrics, params, responses, scorers, tables
+from rlhf_data.schemas import Preferences
+
+
+def main(mix: Path, reward_model: Path, report: Path) -> None:
+    profile = params.load()
+    pairs = tables.read(mix / "test.parquet", Preferences)
+
+    scorer = scorers.open_scorer(reward_model, profile.score, max_length=profile.train_reward.max_length)
+    chosen, rejected = (scorer.score(responses.conversations(pairs, turn=side)) for side in ("chosen", "rejected"))
+
+    tables.write_json(metrics.reward_accuracy(pairs, chosen, rejected), report)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,231 @@
+"""The floors of the package, and dvc.yaml held against the code: imports, flags, paths, params and deps."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from ruamel.yaml import YAML
+
+from rlhf_data.params import Params, Project
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "rlhf_data"
+FLOORS = {
+    "words": {"errors", "schemas", "params", "engines", "records", "ids"},
+    "io": {"tables", "readers", "queries", "cli", "jobs", "offline_plots"},
+    "adapters": {"generators", "scorers", "trainers", "models", "tokenization"},
+    "sources": {"sources"},
+    "world": {"world"},
+}  # every other module is pure: tables in, tables out
+DECIDES_ROWS = {"pure", "adapters", "sources", "world"}
+HEAVY = {"torch", "transformers", "trl", "vllm", "datasets", "accelerate", "ray"}
+PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
+# `a.b` for rlhf_data/a/b.py, `a` for rlhf_data/a.py and for rlhf_data/a/__init__.py
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path != PACKAGE / "__init__.py"
+}
+
+
+def floor(module: str) -> str:
+    return next((name for name, modules in FLOORS.items() if module.split(".")[0] in modules), "pure")
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The code that runs: what only a type checker reads is left out."""
+    tree = ast.parse(path.read_text())
+    tree.body = [node for node in tree.body if not ast.unparse(node).startswith("if TYPE_CHECKING:")]
+    return tree
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Full names; of `from a import b` both `a` and `a.b`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own(path: Path) -> set[str]:
+    """Our modules that a file imports; a package is meant only where none of its modules is."""
+    names = {name.removeprefix("rlhf_data.") for name in imported(parsed(path)) if name.startswith("rlhf_data.")}
+    found = names & set(MODULES)
+    return {name for name in found if not any(other.startswith(f"{name}.") for other in found)}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_import_downwards(module: str) -> None:
+    allowed = {"words"} if floor(module) == "words" else {"words", floor(module)}
+    assert {name for name in own(MODULES[module]) if floor(name) not in allowed} == set()
+
+
+@pytest.mark.parametrize("path", [*MODULES.values(), *(ROOT / "stages" / f"{name}.py" for name in STAGES)], ids=str)
+def test_nothing_imports_a_stage(path: Path) -> None:
+    assert [name for name in imported(parsed(path)) if name.split(".")[0] == "stages"] == []
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if floor(module) in ("pure", "world", "sources")])
+def test_pure_modules_open_no_file(module: str) -> None:
+    calls = [ast.unparse(node.func) for node in ast.walk(parsed(MODULES[module])) if isinstance(node, ast.Call)]
+    last = [call.split(".")[-1] for call in calls]
+    assert [name for name in last if name == "open" or name.startswith(("read_", "write_", "scan_", "sink_"))] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_heavy_libraries_are_imported_inside_functions_of_adapters(module: str) -> None:
+    tree = parsed(MODULES[module])
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    inside = [name for node in functions for name in imported(node) if name.split(".")[0] in HEAVY]
+    everywhere = [name for name in imported(tree) if name.split(".")[0] in HEAVY]
+    assert set(everywhere) == set(inside)
+    assert everywhere == [] or floor(module) == "adapters"
+
+
+def script(name: str) -> Path:
+    return ROOT / "stages" / f"{name}.py"
+
+
+def stage(name: str) -> dict[str, Any]:
+    return PIPELINE[name].get("do", PIPELINE[name])  # type: ignore[no-any-return]
+
+
+def paths(name: str, *kinds: str) -> list[str]:
+    """What dvc.yaml lists under these keys; an entry with options is a mapping of one."""
+    entries = [entry for kind in kinds for entry in stage(name).get(kind, [])]
+    return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+
+
+def flags(name: str) -> dict[str, str]:
+    """Each flag's value, by the parameter that it fills."""
+    words = stage(name)["cmd"].split()
+    assert words[:3] == ["python", "-m", f"stages.{name}"]
+    assert all(word.startswith("--") for word in words[3::2])
+    return {flag[2:].replace("-", "_"): value for flag, value in zip(words[3::2], words[4::2], strict=True)}
+
+
+def within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def test_every_stage_has_its_script() -> None:
+    assert sorted(PIPELINE) == STAGES
+
+
+def test_every_stage_says_what_it_does() -> None:
+    assert [name for name in PIPELINE if not stage(name).get("desc")] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(PIPELINE) & set(STAGES)))
+class TestStage:
+    def test_flags_are_the_parameters(self, name: str) -> None:
+        main = importlib.import_module(f"stages.{name}").main
+        assert list(flags(name)) == list(inspect.signature(main).parameters)
+
+    def test_paths_are_declared(self, name: str) -> None:
+        kinds = get_type_hints(importlib.import_module(f"stages.{name}").main)
+        given = [value for parameter, value in flags(name).items() if kinds[parameter] is Path]
+        declared = paths(name, "deps", "outs", "metrics", "plots")
+        assert [path for path in given if not any(within(one, path) for one in declared)] == []
+        code = [path for path in declared if path.startswith(("stages/", "rlhf_data/"))]
+        assert [one for one in declared if one not in code and not any(within(one, path) for path in given)] == []
+
+    def test_params_are_declared(self, name: str) -> None:
+        read, declared = params_read(name), params_declared(name)
+        assert {file: {key.split(".")[0] for key in keys} for file, keys in declared.items()} == read
+        for keys in declared.values():
+            assert len(keys) == len(set(keys))
+
+    def test_declared_params_exist(self, name: str) -> None:
+        kinds: dict[str, Any] = {"params.yaml": Project, "params/${profile}.yaml": Params}
+        for file, keys in params_declared(name).items():
+            for key in keys:
+                kind = kinds[file]
+                for part in key.split("."):
+                    assert part in [field.name for field in dataclasses.fields(kind)], key
+                    kind = get_type_hints(kind)[part]
+
+    def test_code_that_decides_rows_is_a_dep(self, name: str) -> None:
+        declared = [path for path in paths(name, "deps") if path.startswith(("rlhf_data", "stages"))]
+        needed = code(name)
+        assert sorted(one for one in needed if not any(within(one, path) for path in declared)) == []
+        assert sorted(path for path in declared if not any(within(one, path) for one in needed)) == []
+
+    def test_deps_exist(self, name: str) -> None:
+        declared = [path for path in paths(name, "deps") if not path.startswith(("data/", "reports/"))]
+        assert [path for path in declared if not (ROOT / path).exists()] == []
+
+
+def params_read(name: str) -> dict[str, set[str]]:
+    """The sections that a stage takes from `params.load()` and `params.project()`, by file."""
+    tree = parsed(script(name))
+    files = {"params.load()": "params/${profile}.yaml", "params.project()": "params.yaml"}
+    bound = dict(files)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            (target,) = node.targets
+            several = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+            pairs = zip(target.elts, node.value.elts, strict=True) if several else [(target, node.value)]  # type: ignore[attr-defined]
+            bound |= {ast.unparse(to): files[ast.unparse(value)] for to, value in pairs if ast.unparse(value) in files}
+    read: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and (file := bound.get(ast.unparse(node.value))):
+            read.setdefault(file, set()).add(node.attr)
+    return read
+
+
+def params_declared(name: str) -> dict[str, list[str]]:
+    return {file: keys for entry in stage(name).get("params", []) for file, keys in entry.items()}
+
+
+def code(name: str) -> set[str]:
+    """The stage, and all that it reaches which decides rows: modules, SQL, page templates; no plumbing."""
+    found: set[str] = set()
+    ahead = own(script(name))
+    while ahead:
+        module = ahead.pop()
+        if floor(module) in DECIDES_ROWS and module not in found:
+            found.add(module)
+            ahead |= own(MODULES[module])
+            # formats are loaded by name
+            ahead |= {one for one in MODULES if module == "sources" and one.startswith("sources.")}
+    files = {script(name), *(MODULES[module] for module in found)}
+    files |= {page for module in found for page in PACKAGE.glob(f"{module}.*.jinja")}
+    for node in ast.walk(parsed(script(name))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "queries.run":
+            files.add(PACKAGE / "sql" / f"{ast.literal_eval(node.args[0])}.sql")
+    return {str(path.relative_to(ROOT)) for path in files}
+
+
+def loads_no_model(name: str) -> bool:
+    return not code(name) & {f"rlhf_data/{engine}.py" for engine in ("generators", "scorers", "trainers")}
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if loads_no_model(name)])
+def test_stages_without_a_model_load_no_heavy_library(name: str) -> None:
+    started = time.perf_counter()
+    asked = f"import sys, stages.{name}; print(*sorted(set(sys.modules) & {HEAVY!r}))"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    print(f"stages.{name} starts in {time.perf_counter() - started:.2f} s")
+    assert done.stdout.split() == []
+
+
+def test_these_stages_load_no_model() -> None:
+    light = ["ingest", "mix", "tokenizer", "prompts", "report_cleaning", "pair", "report_policy", "report"]
+    assert [name for name in light if not loads_no_model(name)] == []

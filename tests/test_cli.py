@@ -1,0 +1,109 @@
+"""A signature in, a command line out: real runs of small scripts, and of a stage."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlhf_data import cli
+
+ROOT = Path(__file__).parents[1]
+STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
+SCRIPT = '''"""what goes in → what comes out.
+
+Two paragraphs, as written."""
+
+from pathlib import Path
+
+from rlhf_data import cli
+from rlhf_data.errors import TableError
+
+
+def main(reward_model: Path, iteration: str, rows: int) -> None:
+    print(repr(reward_model), repr(iteration), repr(rows))
+    if rows == 0:
+        raise TableError("rewards.parquet: no rows\\n  score again")
+    if rows < 0:
+        raise KeyError("a bug")
+
+
+if __name__ == "__main__":
+    cli.run(main)
+'''
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "script.py").write_text(SCRIPT)
+    return subprocess.run(
+        [sys.executable, folder / "script.py", *arguments],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf8"},
+        check=False,
+    )
+
+
+def test_parameters_are_flags_of_their_types(tmp_path: Path) -> None:
+    done = run(tmp_path, "--rows", "2", "--iteration", "iter1", "--reward-model", "data/models/reward")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{Path('data/models/reward')!r} 'iter1' 2\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--rows", "2", "--iteration", "iter1"], "the following arguments are required: --reward-model"),
+        (["--rows", "two", "--iteration", "iter1", "--reward-model", "x"], "invalid int value: 'two'"),
+        (["--rows", "2", "--iteration", "iter1", "--reward-model", "x", "--out", "y"], "unrecognized arguments"),
+    ],
+)
+def test_wrong_flags(tmp_path: Path, arguments: list[str], told: str) -> None:
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+def test_errors_on_purpose_have_no_traceback(tmp_path: Path) -> None:
+    done = run(tmp_path, "--rows", "0", "--iteration", "iter1", "--reward-model", "x")
+    assert done.returncode == 1
+    assert done.stderr == "TableError: rewards.parquet: no rows\n  score again\n"
+
+
+def test_bugs_have_their_traceback(tmp_path: Path) -> None:
+    done = run(tmp_path, "--rows", "-1", "--iteration", "iter1", "--reward-model", "x")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+
+
+def test_help_is_the_scripts_docstring(tmp_path: Path) -> None:
+    done = run(tmp_path, "--help")
+    assert done.returncode == 0
+    assert "what goes in → what comes out.\n\nTwo paragraphs, as written." in done.stdout
+    assert "--reward-model PATH" in done.stdout
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_help_of_every_stage(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    stage = importlib.import_module(f"stages.{name}")
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as done:
+        cli.run(stage.main)
+    assert done.value.code == 0
+    assert str(stage.__doc__).strip() in capsys.readouterr().out
+
+
+def test_a_stage_away_from_the_root(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.mix", "--preferences", "data/preferences", "--out", "data/mixes/all"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "ParamsError: params.yaml: absent; run this from the project's root\n"

@@ -1,0 +1,93 @@
+"""Pairs of several iterations given literally, and which of them DPO trains on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from rlhf_data import tables
+from rlhf_data.errors import TableError
+from rlhf_data.histories import in_scope, offline_pairs, with_reference
+from rlhf_data.schemas import History, Pairs, Preferences
+
+FISH = [{"role": "user", "content": "Name a fish."}]
+
+
+def mix(rows: list[tuple[str, str, str]]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            (f"pair {row}", "zoo", row, prompt_id, FISH, chosen, rejected, 2.0, 0.5, 1.5, "human", None)
+            for row, (prompt_id, chosen, rejected) in enumerate(rows)
+        ],
+        schema=Preferences.create_empty().schema,
+        orient="row",
+    )
+
+
+def pairs(rows: list[tuple[str, int]]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [(prompt_id, t, FISH, "A carp.", "A whale.", 0, 1, 1.0, 0.0, 1.0) for prompt_id, t in rows],
+        schema=Pairs.create_empty().schema,
+        orient="row",
+    )
+
+
+def logps(rows: list[tuple[str, float, float]]) -> pl.DataFrame:
+    columns = {"prompt_id": pl.String, "ref_chosen_logps": pl.Float32, "ref_rejected_logps": pl.Float32}
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+MIX = mix([("b", "A carp.", "A whale."), ("b", "A pike.", "A bat."), ("a", "An eel.", "A cow."), ("c", "x", "y")])
+
+
+def test_offline_pairs_are_the_first_of_each_prompt() -> None:
+    nothing = dict.fromkeys(("chosen_sample", "rejected_sample", "chosen_reward", "rejected_reward"))
+    shared = {"iteration": 0, "prompt": FISH, "margin": 1.5, **nothing}
+    assert offline_pairs(MIX, pairs=2).to_dicts() == [
+        {"prompt_id": "b", "chosen": "A carp.", "rejected": "A whale."} | shared,
+        {"prompt_id": "a", "chosen": "An eel.", "rejected": "A cow."} | shared,
+    ]
+
+
+def test_no_offline_pairs_have_the_types_of_pairs() -> None:
+    none = offline_pairs(MIX, pairs=0)
+    part = with_reference(none, logps([]), job="j")
+    assert tables.check(part, History, Path("iter0")).height == 0
+    following = with_reference(pairs([("a", 1)]), logps([("a", -1.0, -2.0)]), job="j")
+    assert pl.concat([tables.check(one, History, Path("t")) for one in (part, following)]).height == 1
+
+
+def test_too_few_offline_pairs() -> None:
+    with pytest.raises(TableError, match=r"the mix has 3 prompts to train on, offline\.pairs asks for 4"):
+        offline_pairs(MIX, pairs=4)
+
+
+def test_reference_log_probabilities_are_joined_by_prompt() -> None:
+    joined = with_reference(pairs([("b", 2), ("a", 2)]), logps([("a", -1.0, -2.0), ("b", -3.0, -4.0)]), job="j")
+    checked = tables.check(joined, History, Path("iter2"))
+    assert checked.select("prompt_id", "ref_chosen_logps", "ref_rejected_logps", "job").rows() == [
+        ("b", -3.0, -4.0, "j"),
+        ("a", -1.0, -2.0, "j"),
+    ]
+
+
+def test_a_pair_without_reference_is_no_history() -> None:
+    joined = with_reference(pairs([("b", 2), ("a", 2)]), logps([("a", -1.0, -2.0)]), job="j")
+    with pytest.raises(TableError, match=r"ref_chosen_logps\|nullability: broken by 1 of 2 rows"):
+        tables.check(joined, History, Path("iter2"))
+
+
+def test_scope() -> None:
+    table = pairs([("b", 2), ("a", 2), ("c", 1), ("a", 1)])
+    keys = ["iteration", "prompt_id"]
+    assert in_scope(table, "cumulative", 2).select(keys).rows() == [(1, "a"), (1, "c"), (2, "a"), (2, "b")]
+    assert in_scope(table, "current", 2).select(keys).rows() == [(2, "a"), (2, "b")]
+
+
+def test_nothing_in_scope_is_an_error() -> None:
+    with pytest.raises(TableError, match="no pair to train iteration 3 on"):
+        in_scope(pairs([("a", 1)]), "current", 3)
+    with pytest.raises(TableError, match="no pair to train iteration 1 on"):
+        in_scope(pairs([]), "cumulative", 1)

@@ -1,0 +1,91 @@
+"""What changes a row's fingerprint, and what does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlhf_data import jobs
+from rlhf_data.params import Params
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    folder = tmp_path / "iter0"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    return folder
+
+
+def test_known_fingerprints(tmp_path: Path, checkpoint: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert jobs.job(tmp_path / "empty", temperature=1.0, engine="vllm") == "57f2e73a8a530cf0"
+    assert jobs.job(checkpoint) == "c0436d4138edd51d"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.safetensors", "other weights"),
+        ("chat_template.jinja", "{{ messages[0] }}"),
+        ("generation_config.json", "{}"),
+        ("more/weights", ""),
+    ],
+)
+def test_every_file_of_the_checkpoint_counts(checkpoint: Path, name: str, content: str) -> None:
+    before = jobs.job(checkpoint)
+    (checkpoint / name).parent.mkdir(exist_ok=True)
+    (checkpoint / name).write_text(content)
+    assert jobs.job(checkpoint) != before
+
+
+def test_where_the_checkpoint_lies_does_not_count(checkpoint: Path) -> None:
+    before = jobs.job(checkpoint, temperature=1.0)
+    assert jobs.job(checkpoint.rename(checkpoint.with_name("moved")), temperature=1.0) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ({"engine": "vllm"}, True),
+        ({"max_tokens": 7}, True),
+        ({"precision": "bf16"}, True),
+        ({"batch_size": 7}, False),
+        ({"part_prompts": 7}, False),
+        ({"samples": 7}, False),
+        ({"max_model_len": 200}, False),
+        ({"tensor_parallel": 2}, False),
+        ({"gpu_memory_utilization": 0.5}, False),
+    ],
+)
+def test_generation(checkpoint: Path, tiny: Params, change: dict[str, Any], counts: bool) -> None:
+    before = jobs.generation(checkpoint, tiny.generate, temperature=1.0)
+    assert (jobs.generation(checkpoint, replace(tiny.generate, **change), temperature=1.0) != before) is counts
+    assert jobs.generation(checkpoint, tiny.generate, temperature=0.7) != before
+
+
+def test_scoring(checkpoint: Path, tiny: Params) -> None:
+    before = jobs.scoring(checkpoint, tiny.score, max_length=256)
+    assert jobs.scoring(checkpoint, replace(tiny.score, batch_tokens=7), max_length=256) == before
+    assert jobs.scoring(checkpoint, replace(tiny.score, precision="bf16"), max_length=256) != before
+    assert jobs.scoring(checkpoint, tiny.score, max_length=128) != before
+
+
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ({"max_length": 128}, True),
+        ({"precision": "bf16"}, True),
+        ({"beta": 0.5}, False),
+        ({"loss": "ipo"}, False),
+        ({"learning_rate": 1.0}, False),
+        ({"batch_size": 64}, False),
+    ],
+)
+def test_reference(checkpoint: Path, tiny: Params, change: dict[str, Any], counts: bool) -> None:
+    before = jobs.reference(checkpoint, tiny.train_policy)
+    assert (jobs.reference(checkpoint, replace(tiny.train_policy, **change)) != before) is counts

@@ -1,0 +1,106 @@
+"""Prompts given literally: which are dropped and why, and the shard that each of the others is dealt to."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+
+from rlhf_data.errors import TableError
+from rlhf_data.prompts import deal, usable
+from rlhf_data.schemas import PromptPool, Rejects
+
+PROMPT = [{"role": "user", "content": "Name a fish."}]
+ITERATIONS = ["iter1", "iter2"]
+MANY = [("zoo", n, f"prompt {n}", 5) for n in range(400)]
+
+
+def pool(rows: list[tuple[str, int, str, int]]) -> pl.DataFrame:
+    schema: dict[str, Any] = {**PromptPool.create_empty().schema, "prompt_tokens": pl.UInt32}
+    return pl.DataFrame(
+        [(source, row, prompt_id, PROMPT, None, tokens) for source, row, prompt_id, tokens in rows],
+        schema=schema,
+        orient="row",
+    )
+
+
+def dealt(rows: list[tuple[str, int, str, int]], *, size: int = 1000, iterations: list[str] = ITERATIONS,
+          seed: int = 0) -> dict[str, list[str]]:  # fmt: skip
+    prompts, _ = usable(pool(rows), max_tokens=10)
+    shards = deal(prompts, iterations, held_out=0.25, per_iteration=size, dev=size, test=size, seed=seed)
+    return {name: shard["prompt_id"].to_list() for name, shard in shards.items()}
+
+
+def test_long_and_repeated_prompts_are_dropped_on_the_record() -> None:
+    kept, rejects = usable(
+        pool([("zoo", 0, "a", 10), ("zoo", 1, "b", 11), ("ark", 7, "a", 10), ("zoo", 2, "c", 1), ("zoo", 3, "c", 1)]),
+        max_tokens=10,
+    )
+    assert kept.select("source", "row", "prompt_id").rows() == [("ark", 7, "a"), ("zoo", 2, "c")]
+    assert rejects.rows() == [
+        ("zoo", 0, "duplicate", "of ark row 7", json.dumps({"prompt": PROMPT})),
+        ("zoo", 1, "prompt_too_long", "11 tokens, at most 10", json.dumps({"prompt": PROMPT})),
+        ("zoo", 3, "duplicate", "of zoo row 2", json.dumps({"prompt": PROMPT})),
+    ]
+    Rejects.validate(rejects, cast=True)
+
+
+def test_a_prompt_that_is_long_and_repeated_has_one_reject() -> None:
+    kept, rejects = usable(pool([("ark", 0, "a", 11), ("zoo", 0, "a", 11)]), max_tokens=10)
+    assert kept.height == 0
+    assert rejects["rule"].to_list() == ["prompt_too_long", "prompt_too_long"]
+
+
+def test_shards_are_disjoint_and_lose_nothing() -> None:
+    for size in (1000, 50, 1):
+        shards = dealt(MANY, size=size)
+        assert list(shards) == ["iter1", "iter2", "dev", "test", "unused"]
+        assert sorted(one for shard in shards.values() for one in shard) == sorted(name for _, _, name, _ in MANY)
+        assert all(len(shard) <= size for name, shard in shards.items() if name != "unused")
+
+
+def test_dev_and_test_hold_the_held_out_share() -> None:
+    # with seed 0, b, c, i and j are held out at a share of 0.25
+    shards = dealt([("zoo", n, name, 1) for n, name in enumerate("abcdefghijkl")])
+    assert sorted(shards["iter1"] + shards["iter2"]) == list("adefghkl")
+    assert sorted(shards["dev"] + shards["test"]) == list("bcij")
+    assert shards["unused"] == []
+    found = dealt(MANY)
+    assert len(found["dev"] + found["test"]) / 400 == pytest.approx(0.25, abs=0.07)
+    assert len(found["dev"]) / len(found["dev"] + found["test"]) == pytest.approx(0.5, abs=0.15)
+    assert len(found["iter1"]) / len(found["iter1"] + found["iter2"]) == pytest.approx(0.5, abs=0.12)
+
+
+def test_beyond_a_shards_size_prompts_are_unused() -> None:
+    large, small = dealt(MANY), dealt(MANY, size=20)
+    for name in ("iter1", "iter2", "dev", "test"):
+        assert small[name] == large[name][:20]
+    assert sorted(small["unused"]) == sorted(
+        one for name in ("iter1", "iter2", "dev", "test") for one in large[name][20:]
+    )
+
+
+def test_a_new_source_moves_no_prompt() -> None:
+    before, after = dealt(MANY), dealt([("ark", n, f"other {n}", 5) for n in range(200)] + MANY)
+    for name in ("iter1", "iter2", "dev", "test"):
+        assert [one for one in after[name] if one.startswith("prompt")] == before[name]
+
+
+def test_one_more_iteration_moves_no_prompt_to_or_from_the_held_out_shards() -> None:
+    before, after = dealt(MANY), dealt(MANY, iterations=["iter1", "iter2", "iter3"])
+    assert (after["dev"], after["test"]) == (before["dev"], before["test"])
+    assert all(after["iter3"])
+
+
+def test_the_order_is_the_seeds_and_not_the_rows() -> None:
+    assert dealt(MANY) == dealt(MANY[::-1])
+    assert dealt(MANY, seed=1) != dealt(MANY)
+
+
+def test_a_shard_without_prompts_is_refused() -> None:
+    prompts, rejects = usable(pool([]), max_tokens=10)
+    assert rejects.height == 0
+    with pytest.raises(TableError, match="0 prompts are too few: none is left for iter1"):
+        deal(prompts, ITERATIONS, held_out=0.25, per_iteration=5, dev=5, test=5, seed=0)
