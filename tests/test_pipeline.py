@@ -145,7 +145,7 @@ def test_reports_say_what_the_tables_say(project: Path) -> None:
         ("world_pairs", 400),
         ("world_prompts", 120),
     ]
-    assert (project / "reports/index.html").read_text().startswith("<!doctype html>")
+    assert (project / "reports/index.html").read_text().startswith("<!DOCTYPE html>")
 
 
 def test_nothing_changed_runs_nothing(project: Path) -> None:
