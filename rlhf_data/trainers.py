@@ -5,54 +5,21 @@ The same code trains the embedded 0.5M-parameter Llama and an 8B one; a section 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rlhf_data import models, tokenization
+from rlhf_data import arguments, models, tokenization
 from rlhf_data.errors import EngineError, PromptError
 from rlhf_data.params import LlamaSize, PolicyParams, RewardParams, SftParams, Training
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
-    from trl import DPOConfig, RewardConfig, SFTConfig
 
-
-def sft_config(section: SftParams, *, seed: int, out: Path) -> SFTConfig:
-    """TRL's arguments for π₀ (paper, section 3.1)."""
-    from trl import SFTConfig
-
-    return SFTConfig(
-        **_arguments(section, seed, out),
-        max_length=section.max_length,
-        packing=section.packing is not None,
-        packing_strategy=section.packing or "bfd",
-        assistant_only_loss=section.assistant_only_loss,
-    )
-
-
-def reward_config(section: RewardParams, *, seed: int, out: Path) -> RewardConfig:
-    """TRL's arguments for the Bradley–Terry reward model (paper, section 2.1)."""
-    from trl import RewardConfig
-
-    return RewardConfig(**_arguments(section, seed, out), max_length=None)
-
-
-def policy_config(section: PolicyParams, *, seed: int, out: Path) -> DPOConfig:
-    """TRL's arguments for one iteration of DPO (paper, section 3.3)."""
-    from trl import DPOConfig
-
-    return DPOConfig(
-        **_arguments(section, seed, out),
-        max_length=section.max_length,
-        beta=section.beta,
-        loss_type=[section.loss],
-        label_smoothing=section.label_smoothing,
-        precompute_ref_log_probs=True,
-    )
+# Weights are trained in fp32, with bf16 arithmetic where a section says so: in bf16 alone, a step of 5e-7 rounds to 0
+MASTER = "fp32"
 
 
 def train_sft(
@@ -65,17 +32,15 @@ def train_sft(
     if isinstance(section.base, LlamaSize):
         model = models.new_llama(section.base, tokens, seed=seed)
     else:
-        model = models.causal(
-            section.base, precision=section.precision, attention=section.attention, revision=section.revision
-        )
+        model = models.causal(section.base, precision=MASTER, attention=section.attention, revision=section.revision)
         models.fit_embeddings(model, tokens)
     trainer = SFTTrainer(
         model=model,
-        args=sft_config(section, seed=seed, out=work),
+        args=arguments.sft(section, seed=seed, out=work),
         train_dataset=_dataset(messages),
         processing_class=tokens,
     )
-    return _run(trainer, out)
+    return _run(trainer, section, out)
 
 
 def train_reward(
@@ -90,15 +55,15 @@ def train_reward(
 
     tokens = models.tokenizer(base, section.revision)
     set_seed(seed)  # the head is new
-    model = models.reward(base, precision=section.precision, attention=section.attention, revision=section.revision)
+    model = models.reward(base, precision=MASTER, attention=section.attention, revision=section.revision)
     models.fit_embeddings(model, tokens)
     trainer = RewardTrainer(
         model=model,
-        args=reward_config(section, seed=seed, out=work),
+        args=arguments.reward(section, seed=seed, out=work),
         train_dataset=_dataset(reward_tokens(pairs, tokens, max_length=section.max_length)),
         processing_class=tokens,
     )
-    return _run(trainer, out)
+    return _run(trainer, section, out)
 
 
 def reward_tokens(pairs: pl.DataFrame, tokens: PreTrainedTokenizerBase, *, max_length: int) -> pl.DataFrame:
@@ -121,13 +86,13 @@ def train_policy(
     `history` brings the reference's log-probabilities, so that no reference model is in memory.
     """
     trainer = _dpo_trainer()(
-        model=models.causal(init, precision=section.precision, attention=section.attention),
-        args=policy_config(section, seed=seed, out=work),
+        model=models.causal(init, precision=MASTER, attention=section.attention),
+        args=arguments.policy(section, seed=seed, out=work),
         train_dataset=_preference_dataset(history, section.max_length),
         processing_class=models.tokenizer(init),
     )
     _refuse_lost_rows(trainer.train_dataset, history.height, section.max_length)
-    return _run(trainer, out)
+    return _run(trainer, section, out)
 
 
 def reference_logps(
@@ -142,7 +107,7 @@ def reference_logps(
         return pl.DataFrame(schema=columns)
     from trl import DPOTrainer
 
-    args = policy_config(section, seed=0, out=work)
+    args = arguments.policy(section, seed=0, out=work)
     args.precompute_ref_batch_size = batch_size
     trainer = DPOTrainer(
         model=models.causal(reference, precision=section.precision, attention=section.attention),
@@ -196,39 +161,6 @@ def _dataset(table: pl.DataFrame) -> Dataset:
     return Dataset(table.to_arrow())
 
 
-def _arguments(section: Training, seed: int, out: Path) -> dict[str, Any]:
-    import torch
-
-    devices = int(os.environ.get("WORLD_SIZE", "1"))  # as accelerate and torchrun set it
-    accumulation, rest = divmod(section.batch_size, section.micro_batch_size * devices)
-    if rest or not accumulation:
-        raise EngineError(
-            f"batch_size {section.batch_size} is no multiple of micro_batch_size {section.micro_batch_size} "
-            f"× {devices} device(s)"
-        )
-    return {
-        "output_dir": str(out),
-        "seed": seed,
-        "use_cpu": not torch.cuda.is_available(),
-        "bf16": section.precision == "bf16",
-        "per_device_train_batch_size": section.micro_batch_size,
-        "gradient_accumulation_steps": accumulation,
-        "learning_rate": section.learning_rate,
-        "num_train_epochs": section.epochs,
-        "lr_scheduler_type": section.lr_scheduler,
-        "warmup_steps": section.warmup_ratio,  # below 1 it is a share of the steps
-        "weight_decay": section.weight_decay,
-        "adam_beta2": section.adam_beta2,
-        "gradient_checkpointing": section.gradient_checkpointing,
-        "train_sampling_strategy": "group_by_length" if section.group_by_length else "random",
-        "logging_steps": section.logging_steps,
-        "logging_nan_inf_filter": False,  # which would hide a lost run behind the mean of earlier losses
-        "save_strategy": "no",
-        "report_to": "none",
-        "dataloader_pin_memory": torch.cuda.is_available(),
-    }
-
-
 LOG_COLUMNS = {
     "step": "step",
     "loss": "loss",
@@ -242,7 +174,8 @@ LOG_COLUMNS = {
 }
 
 
-def _run(trainer: Any, out: Path) -> pl.DataFrame:
+def _run(trainer: Any, section: Training, out: Path) -> pl.DataFrame:
+    import torch
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
     class Progress(ProgressCallback):  # type: ignore[misc]
@@ -257,7 +190,7 @@ def _run(trainer: Any, out: Path) -> pl.DataFrame:
     trainer.add_callback(Progress)
     trainer.train()
     if trainer.is_world_process_zero():
-        trainer.model.save_pretrained(out)
+        trainer.model.to(getattr(torch, models.DTYPES[section.precision])).save_pretrained(out)
         trainer.processing_class.save_pretrained(out)
     steps = [entry for entry in trainer.state.log_history if "loss" in entry]
     rows = [{name: entry[key] for key, name in LOG_COLUMNS.items() if key in entry} for entry in steps]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -146,6 +147,16 @@ def test_reports_say_what_the_tables_say(project: Path) -> None:
         ("world_prompts", 120),
     ]
     assert (project / "reports/index.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_the_readme_s_queries_answer(project: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert len(blocks) == 1
+
+    done = subprocess.run([sys.executable, "-c", blocks[0]], cwd=project, check=True, text=True, capture_output=True)
+
+    assert "responses" in done.stdout
+    assert "held_out_prompt" in done.stdout
 
 
 def test_nothing_changed_runs_nothing(project: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhf_data import generators, params, trainers
+from rlhf_data import arguments, generators, params
 
 ROOT = Path(__file__).parent.parent
 PROFILES = sorted(path.stem for path in (ROOT / "params").glob("*.yaml"))
@@ -27,9 +27,9 @@ def test_the_profiles_that_the_readme_names() -> None:
 def test_every_profile_builds_every_trainer_s_arguments(profile: str, tmp_path: Path) -> None:
     loaded = params.load_profile(profile)
 
-    sft = trainers.sft_config(loaded.train_sft, seed=1, out=tmp_path)
-    reward = trainers.reward_config(loaded.train_reward, seed=1, out=tmp_path)
-    policy = trainers.policy_config(loaded.train_policy, seed=1, out=tmp_path)
+    sft = arguments.sft(loaded.train_sft, seed=1, out=tmp_path)
+    reward = arguments.reward(loaded.train_reward, seed=1, out=tmp_path)
+    policy = arguments.policy(loaded.train_policy, seed=1, out=tmp_path)
 
     assert sft.packing
     assert reward.per_device_train_batch_size * reward.gradient_accumulation_steps == loaded.train_reward.batch_size

@@ -10,7 +10,7 @@ from typing import Literal
 import polars as pl
 import pytest
 
-from rlhf_data import models, trainers
+from rlhf_data import arguments, models, trainers
 from rlhf_data.errors import EngineError, PromptError
 from rlhf_data.params import LlamaSize, Params, PolicyParams, RewardParams, SftParams
 
@@ -201,7 +201,7 @@ def test_dpo_has_the_loss_of_trl_with_a_reference_model(
     from trl import DPOTrainer
 
     log = trainers.train_policy(policy, history, policy_dir, seed=0, work=work, out=tmp_path / "out")
-    args = trainers.policy_config(policy, seed=0, out=work)
+    args = arguments.policy(policy, seed=0, out=work)
     args.precompute_ref_log_probs = False
     trainer = DPOTrainer(
         model=models.causal(policy_dir, precision="fp32"),
@@ -258,4 +258,4 @@ def test_a_batch_that_is_no_multiple_is_refused(
 ) -> None:
     section = replace(policy, batch_size=batch_size, micro_batch_size=micro_batch_size)
     with pytest.raises(EngineError, match=f"batch_size {batch_size} is no multiple of micro_batch_size 4 × 1 device"):
-        trainers.policy_config(section, seed=0, out=work)
+        arguments.policy(section, seed=0, out=work)
