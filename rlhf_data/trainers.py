@@ -88,7 +88,7 @@ def train_policy(
     trainer = _dpo_trainer()(
         model=models.causal(init, precision=MASTER, attention=section.attention),
         args=arguments.policy(section, seed=seed, out=work),
-        train_dataset=_preference_dataset(history, section.max_length),
+        train_dataset=_preference_dataset(history),
         processing_class=models.tokenizer(init),
     )
     _refuse_lost_rows(trainer.train_dataset, history.height, section.max_length)
@@ -112,7 +112,7 @@ def reference_logps(
     trainer = DPOTrainer(
         model=models.causal(reference, precision=section.precision, attention=section.attention),
         args=args,
-        train_dataset=_preference_dataset(pairs, section.max_length),
+        train_dataset=_preference_dataset(pairs),
         processing_class=models.tokenizer(reference),
     )
     dataset: Any = trainer.train_dataset
@@ -135,7 +135,7 @@ def _dpo_trainer() -> Any:
     return HistoryDPOTrainer
 
 
-def _preference_dataset(pairs: pl.DataFrame, max_length: int) -> Dataset:
+def _preference_dataset(pairs: pl.DataFrame) -> Dataset:
     """Conversational prompt, chosen and rejected, as TRL's preference format has them."""
     turn = pl.struct(role=pl.lit("assistant"), content=pl.element())
     table = pairs.with_columns(pl.concat_list("chosen").list.eval(turn), pl.concat_list("rejected").list.eval(turn))
@@ -189,12 +189,11 @@ def _run(trainer: Any, section: Training, out: Path) -> pl.DataFrame:
         trainer.remove_callback(printed)
     trainer.add_callback(Progress)
     trainer.train()
+    steps = [entry for entry in trainer.state.log_history if "loss" in entry]
+    log = pl.DataFrame([{name: entry[key] for key, name in LOG_COLUMNS.items() if key in entry} for entry in steps])
+    if not log["loss"].cast(pl.Float64).is_finite().all():
+        raise EngineError(f"{out}: the loss became NaN or infinite; lower the learning rate")
     if trainer.is_world_process_zero():
         trainer.model.to(getattr(torch, models.DTYPES[section.precision])).save_pretrained(out)
         trainer.processing_class.save_pretrained(out)
-    steps = [entry for entry in trainer.state.log_history if "loss" in entry]
-    rows = [{name: entry[key] for key, name in LOG_COLUMNS.items() if key in entry} for entry in steps]
-    log = pl.DataFrame(rows)
-    if not log.filter(~pl.col("loss").cast(pl.Float64).is_finite()).is_empty():
-        raise EngineError(f"{out}: the loss became NaN or infinite; lower the learning rate")
     return log

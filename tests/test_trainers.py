@@ -207,7 +207,7 @@ def test_dpo_has_the_loss_of_trl_with_a_reference_model(
         model=models.causal(policy_dir, precision="fp32"),
         ref_model=models.causal(other_dir, precision="fp32"),
         args=args,
-        train_dataset=trainers._preference_dataset(table(PAIRS), 128),
+        train_dataset=trainers._preference_dataset(table(PAIRS)),
         processing_class=models.tokenizer(policy_dir),
     )
     trainer.train()
