@@ -141,7 +141,8 @@ class RewardParams(Training):
 @section
 class PromptsParams:
     max_tokens: Positive  # of the contents; longer prompts are rejected
-    per_iteration: Positive
+    shards: Positive  # that the prompts not held out are dealt to, by content hash; a new number moves prompts
+    per_iteration: Positive  # at most, as dev and test
     dev: Positive
     test: Positive
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import polars as pl
 
 from rlhf_data.errors import TableError
 from rlhf_data.ids import fraction, is_held_out
+
+HELD_OUT = ("dev", "test")
 
 
 def usable(pool: pl.DataFrame, *, max_tokens: int) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -35,44 +37,39 @@ def usable(pool: pl.DataFrame, *, max_tokens: int) -> tuple[pl.DataFrame, pl.Dat
 
 
 def deal(
-    prompts: pl.DataFrame,
-    iterations: Sequence[str],
-    *,
-    held_out: float,
-    per_iteration: int,
-    dev: int,
-    test: int,
-    seed: int,
+    prompts: pl.DataFrame, sizes: Mapping[str, int], *, shards: int, held_out: float, seed: int
 ) -> dict[str, pl.DataFrame]:
-    """Disjoint shards by name: each iteration's, `dev`, `test`, and `unused`.
+    """Disjoint tables by name: each iteration's, `dev` and `test`, of at most their `sizes`, and `unused`.
 
-    A prompt's content and the seed decide its shard; in a shard they decide the order, of which the first
-    `per_iteration` (`dev`, `test`) stay. A new source so moves no prompt from one shard to another.
+    A prompt's content and the seed decide its shard, one of `shards` or of the two held-out ones, and its place in it.
+    Iteration t takes the first prompts of shard t; where there are more iterations than shards, they go round, each
+    taking the next ones. So a new source moves no prompt to another shard, and a new iteration moves none at all.
     """
-    sizes = {name: per_iteration for name in iterations} | {"dev": dev, "test": test}
-    names = [
-        _slot(
-            ("dev", "test") if is_held_out(one, share=held_out, seed=seed) else tuple(iterations),
-            fraction(seed, "shard", one),
-        )
-        for one in prompts["prompt_id"]
+    iterations = [name for name in sizes if name not in HELD_OUT]
+    sides = [is_held_out(one, share=held_out, seed=seed) for one in prompts["prompt_id"]]
+    slots = [
+        HELD_OUT[int(position * 2)] if held else str(int(position * shards))
+        for held, position in zip(sides, _fractions(prompts, "shard", seed), strict=True)
     ]
-    order = [fraction(seed, "order", one) for one in prompts["prompt_id"]]
     dealt = prompts.with_columns(
-        shard=pl.Series(names, dtype=pl.String), order=pl.Series(order, dtype=pl.Float64)
+        slot=pl.Series(slots, dtype=pl.String), order=pl.Series(_fractions(prompts, "order", seed), dtype=pl.Float64)
     ).sort("order", "prompt_id")
-    place = pl.int_range(pl.len()).over("shard")
-    dealt = dealt.with_columns(
-        shard=pl.when(place < pl.col("shard").replace_strict(sizes)).then("shard").otherwise(pl.lit("unused"))
-    )
-    shards = {name: dealt.filter(pl.col("shard") == name).drop("shard", "order") for name in [*sizes, "unused"]}
-    if empty := [name for name in sizes if shards[name].is_empty()]:
+    place = pl.int_range(pl.len()).over("slot")
+    takers = {name: (name, 0) for name in HELD_OUT} | {
+        name: (str(t % shards), t // shards * sizes[name]) for t, name in enumerate(iterations)
+    }
+    found = {
+        name: dealt.filter(pl.col("slot") == slot, place.is_between(start, start + sizes[name], closed="left"))
+        for name, (slot, start) in takers.items()
+    }
+    found["unused"] = dealt.join(pl.concat(found.values()), on="prompt_id", how="anti", maintain_order="left")
+    if empty := [name for name in sizes if found[name].is_empty()]:
         raise TableError(
             f"{prompts.height} prompts are too few: none is left for {', '.join(empty)}\n"
             "  add prompt sources, raise held_out for dev and test, or raise prompts.max_tokens"
         )
-    return shards
+    return {name: found[name].drop("slot", "order") for name in [*sizes, "unused"]}
 
 
-def _slot(names: tuple[str, ...], position: float) -> str:
-    return names[int(position * len(names))]
+def _fractions(prompts: pl.DataFrame, purpose: str, seed: int) -> list[float]:
+    return [fraction(seed, purpose, one) for one in prompts["prompt_id"]]

@@ -8,23 +8,23 @@ from rlhf_data.schemas import PromptPool, Prompts, Rejects
 
 def main(pool: Path, tokenizer: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
+    section = profile.prompts
+    sizes = {
+        **dict.fromkeys(params.project().iterations, section.per_iteration),
+        "dev": section.dev,
+        "test": section.test,
+    }
     asked = tables.read(pool, PromptPool)
     counted = asked.with_columns(prompt_tokens=tokenization.count(asked["prompt"], tokenizer))
 
-    usable, rejects = prompts.usable(counted, max_tokens=profile.prompts.max_tokens)
-    shards = prompts.deal(
-        usable,
-        list(params.project().iterations),
-        held_out=profile.held_out,
-        per_iteration=profile.prompts.per_iteration,
-        dev=profile.prompts.dev,
-        test=profile.prompts.test,
-        seed=profile.seed,
-    )
+    usable, rejects = prompts.usable(counted, max_tokens=section.max_tokens)
+    dealt = prompts.deal(usable, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
 
-    tables.write_parts(shards, out, Prompts)
+    tables.write_parts(dealt, out, Prompts)
     tables.write(rejects, dropped, Rejects)
-    print(", ".join(f"{name} {shard.height}" for name, shard in shards.items()), f"dropped {rejects.height}", sep=", ")
+    for name, table in dealt.items():
+        print(f"{name}: {table.height} prompts", f"of {sizes[name]} asked for" if name in sizes else "")
+    print(f"dropped: {rejects.height} prompts")
 
 
 if __name__ == "__main__":

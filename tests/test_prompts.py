@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from rlhf_data.errors import TableError
-from rlhf_data.prompts import deal, usable
+from rlhf_data.prompts import HELD_OUT, deal, usable
 from rlhf_data.schemas import PromptPool, Rejects
 
 PROMPT = [{"role": "user", "content": "Name a fish."}]
@@ -29,7 +29,7 @@ def pool(rows: list[tuple[str, int, str, int]]) -> pl.DataFrame:
 def dealt(rows: list[tuple[str, int, str, int]], *, size: int = 1000, iterations: list[str] = ITERATIONS,
           seed: int = 0) -> dict[str, list[str]]:  # fmt: skip
     prompts, _ = usable(pool(rows), max_tokens=10)
-    shards = deal(prompts, iterations, held_out=0.25, per_iteration=size, dev=size, test=size, seed=seed)
+    shards = deal(prompts, dict.fromkeys([*iterations, *HELD_OUT], size), shards=2, held_out=0.25, seed=seed)
     return {name: shard["prompt_id"].to_list() for name, shard in shards.items()}
 
 
@@ -88,12 +88,6 @@ def test_a_new_source_moves_no_prompt() -> None:
         assert [one for one in after[name] if one.startswith("prompt")] == before[name]
 
 
-def test_one_more_iteration_moves_no_prompt_to_or_from_the_held_out_shards() -> None:
-    before, after = dealt(MANY), dealt(MANY, iterations=["iter1", "iter2", "iter3"])
-    assert (after["dev"], after["test"]) == (before["dev"], before["test"])
-    assert all(after["iter3"])
-
-
 def test_the_order_is_the_seeds_and_not_the_rows() -> None:
     assert dealt(MANY) == dealt(MANY[::-1])
     assert dealt(MANY, seed=1) != dealt(MANY)
@@ -103,4 +97,16 @@ def test_a_shard_without_prompts_is_refused() -> None:
     prompts, rejects = usable(pool([]), max_tokens=10)
     assert rejects.height == 0
     with pytest.raises(TableError, match="0 prompts are too few: none is left for iter1"):
-        deal(prompts, ITERATIONS, held_out=0.25, per_iteration=5, dev=5, test=5, seed=0)
+        deal(prompts, dict.fromkeys([*ITERATIONS, *HELD_OUT], 5), shards=2, held_out=0.25, seed=0)
+
+
+def test_a_new_iteration_moves_no_prompt() -> None:
+    rows = [("zoo", row, f"p{row}", 5) for row in range(400)]
+    two, five = (dealt(rows, size=40, iterations=[f"iter{t}" for t in range(1, last)]) for last in (3, 6))
+
+    assert {name: five[name] for name in ("iter1", "iter2", "dev", "test")} == {
+        name: two[name] for name in ("iter1", "iter2", "dev", "test")
+    }
+    assert sum(len(five[name]) for name in five) == len({one for name in five for one in five[name]}) == 400
+    assert set(five["iter3"] + five["iter4"] + five["iter5"]) <= set(two["unused"])
+    assert [len(five[f"iter{t}"]) for t in range(1, 6)] == [40] * 5
