@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import EngineError
-from rlhf_data.params import PolicyParams, RewardParams, SftParams, Training
+from rlhf_data.sections import PolicyParams, RewardParams, SftParams, Training
 
 if TYPE_CHECKING:
     from trl import DPOConfig, RewardConfig, SFTConfig

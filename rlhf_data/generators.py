@@ -13,7 +13,7 @@ from typing import Any
 from rlhf_data import models
 from rlhf_data.engines import Generator, Request, Response
 from rlhf_data.errors import EngineError, PromptError
-from rlhf_data.params import GenerateParams
+from rlhf_data.sections import GenerateParams
 
 
 def open_generator(policy: Path, section: GenerateParams, *, temperature: float) -> Generator:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from rlhf_data.params import GenerateParams, PolicyParams, ScoreParams
+from rlhf_data.sections import GenerateParams, PolicyParams, ScoreParams
 
 HEX_DIGITS = 16
 

@@ -22,7 +22,7 @@ from typing import BinaryIO, cast
 import polars as pl
 
 from rlhf_data.errors import SourceError
-from rlhf_data.params import FileSource
+from rlhf_data.sections import FileSource
 
 BOM = "\ufeff"  # some editors on Windows put it at the head of a UTF-8 file
 

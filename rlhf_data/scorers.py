@@ -8,8 +8,8 @@ from typing import Any
 
 from rlhf_data import models
 from rlhf_data.engines import Scorer
-from rlhf_data.params import ScoreParams
 from rlhf_data.schemas import Message
+from rlhf_data.sections import ScoreParams
 from rlhf_data.tokenization import conversation_ids
 
 

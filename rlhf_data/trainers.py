@@ -12,7 +12,7 @@ import polars as pl
 
 from rlhf_data import arguments, models, tokenization
 from rlhf_data.errors import EngineError, PromptError
-from rlhf_data.params import LlamaSize, PolicyParams, RewardParams, SftParams, Training
+from rlhf_data.sections import LlamaSize, PolicyParams, RewardParams, SftParams, Training
 
 if TYPE_CHECKING:
     from datasets import Dataset

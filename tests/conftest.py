@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 from rlhf_data import models, params, tokenization
-from rlhf_data.params import LlamaSize, Params
+from rlhf_data.sections import LlamaSize, Params
 from rlhf_data.world import records
 
 ROOT = Path(__file__).parents[1]

@@ -17,12 +17,12 @@ from typing import Any, get_type_hints
 import pytest
 from ruamel.yaml import YAML
 
-from rlhf_data.params import Params, Project
+from rlhf_data.sections import Params, Project
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "rlhf_data"
 FLOORS = {
-    "words": {"errors", "schemas", "params", "engines", "records", "ids"},
+    "words": {"errors", "schemas", "params", "sections", "engines", "records", "ids"},
     "io": {"tables", "readers", "queries", "cli", "jobs", "offline_plots"},
     "adapters": {"arguments", "generators", "scorers", "trainers", "models", "tokenization"},
     "sources": {"sources"},

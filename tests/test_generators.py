@@ -15,8 +15,8 @@ import pytest
 from rlhf_data import generators, models
 from rlhf_data.engines import Request, Response
 from rlhf_data.errors import PromptError
-from rlhf_data.params import GenerateParams, Params
 from rlhf_data.schemas import Message
+from rlhf_data.sections import GenerateParams, Params
 
 ROOT = Path(__file__).parents[1]
 QUESTIONS = [

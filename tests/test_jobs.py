@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rlhf_data import jobs
-from rlhf_data.params import Params
+from rlhf_data.sections import Params
 
 
 @pytest.fixture

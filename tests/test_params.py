@@ -8,7 +8,7 @@ import pytest
 
 from rlhf_data import params
 from rlhf_data.errors import ParamsError
-from rlhf_data.params import LlamaSize, Params, WorldSource
+from rlhf_data.sections import LlamaSize, Params, WorldSource
 
 ROOT = Path(__file__).parents[1]
 PROJECT = """

@@ -9,8 +9,8 @@ import pytest
 
 from rlhf_data import models, scorers
 from rlhf_data.engines import Scorer
-from rlhf_data.params import Params
 from rlhf_data.schemas import Message
+from rlhf_data.sections import Params
 
 ANSWERS = ["5 minus 1 is 4.", "", "I am not sure about that. " * 6, "A frog lives in the pond.", "4", "4"]
 

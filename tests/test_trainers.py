@@ -12,7 +12,7 @@ import pytest
 
 from rlhf_data import arguments, models, trainers
 from rlhf_data.errors import EngineError, PromptError
-from rlhf_data.params import LlamaSize, Params, PolicyParams, RewardParams, SftParams
+from rlhf_data.sections import LlamaSize, Params, PolicyParams, RewardParams, SftParams
 
 PAIRS = [
     ("d", "What is 5 minus 1?", "5 minus 1 is 4.", "I am not sure about that."),
