@@ -1,6 +1,6 @@
 """params.yaml and params/<profile>.yaml, read and checked before anything is loaded.
 
-The numbers live in the YAML files and their types and ranges in `sections.py`; no default is anywhere.
+The numbers live in the YAML files and their types and ranges in `sections.py`; no number has a default.
 """
 
 from __future__ import annotations

@@ -84,6 +84,12 @@ class TokenizerParams:
     revision: str | None
     vocab_size: Annotated[int, Field(ge=300)] | None
 
+    @model_validator(mode="after")
+    def is_one_of_two(self) -> TokenizerParams:
+        if (self.hub is None) == (self.vocab_size is None):
+            raise ValueError("give either hub or vocab_size, and null for the other")
+        return self
+
 
 @section
 class LlamaSize:
@@ -114,6 +120,12 @@ class Training:
     attention: Literal["sdpa", "eager", "flash_attention_2"]
     group_by_length: bool
     logging_steps: Positive
+
+    @model_validator(mode="after")
+    def accumulates_whole_batches(self) -> Training:
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(f"batch_size {self.batch_size} is no multiple of micro_batch_size {self.micro_batch_size}")
+        return self
 
 
 @section
@@ -157,6 +169,12 @@ class GenerateParams:
     tensor_parallel: Positive
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)]
 
+    @model_validator(mode="after")
+    def leaves_room_for_a_prompt(self) -> GenerateParams:
+        if self.max_tokens >= self.max_model_len:
+            raise ValueError(f"max_tokens {self.max_tokens} leaves no prompt in max_model_len {self.max_model_len}")
+        return self
+
 
 @section
 class ScoreParams:
@@ -183,6 +201,12 @@ class PolicyParams(Training):
     label_smoothing: Share  # `robust` only: TRL's sigmoid would ignore it
     init: Literal["previous", "iter0"]
     scope: Literal["cumulative", "current"]  # all pairs so far (paper, Algorithm 1), or this iteration's
+
+    @model_validator(mode="after")
+    def smooths_only_where_the_loss_does(self) -> PolicyParams:
+        if self.label_smoothing and self.loss != "robust":
+            raise ValueError(f"label_smoothing needs loss: robust; {self.loss} would ignore it")
+        return self
 
 
 @section

@@ -252,10 +252,11 @@ def test_a_loss_that_is_no_number_is_an_error(
         trainers.train_policy(policy, spoilt, policy_dir, seed=0, work=work, out=tmp_path / "out")
 
 
-@pytest.mark.parametrize(("batch_size", "micro_batch_size"), [(6, 4), (2, 4)])
+@pytest.mark.parametrize(("batch_size", "micro_batch_size"), [(12, 4), (4, 4)])
 def test_a_batch_that_is_no_multiple_is_refused(
-    policy: PolicyParams, work: Path, batch_size: int, micro_batch_size: int
+    policy: PolicyParams, work: Path, monkeypatch: pytest.MonkeyPatch, batch_size: int, micro_batch_size: int
 ) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")  # as accelerate sets it
     section = replace(policy, batch_size=batch_size, micro_batch_size=micro_batch_size)
-    with pytest.raises(EngineError, match=f"batch_size {batch_size} is no multiple of micro_batch_size 4 × 1 device"):
+    with pytest.raises(EngineError, match=f"batch_size {batch_size} is no multiple of micro_batch_size 4 × 2 device"):
         arguments.policy(section, seed=0, out=work)
