@@ -11,9 +11,10 @@ def main(mix: Path, reward_model: Path, report: Path) -> None:
     pairs = tables.read(mix / "test.parquet", Preferences)
 
     scorer = scorers.open_scorer(reward_model, profile.score, max_length=profile.train_reward.max_length)
-    chosen, rejected = (scorer.score(responses.conversations(pairs, turn=side)) for side in ("chosen", "rejected"))
+    both = [*responses.conversations(pairs, turn="chosen"), *responses.conversations(pairs, turn="rejected")]
+    scores = scorer.score(both)  # at once: two sides share a prompt
 
-    tables.write_json(metrics.reward_accuracy(pairs, chosen, rejected), report)
+    tables.write_json(metrics.reward_accuracy(pairs, scores[: pairs.height], scores[pairs.height :]), report)
 
 
 if __name__ == "__main__":
