@@ -23,6 +23,7 @@ def sft(section: SftParams, *, seed: int, out: Path) -> SFTConfig:
         packing=section.packing is not None,
         packing_strategy=section.packing or "bfd",
         assistant_only_loss=section.assistant_only_loss,
+        train_sampling_strategy="group_by_length" if section.group_by_length else "random",
     )
 
 
@@ -71,11 +72,11 @@ def _arguments(section: Training, seed: int, out: Path) -> dict[str, Any]:
         "weight_decay": section.weight_decay,
         "adam_beta2": section.adam_beta2,
         "gradient_checkpointing": section.gradient_checkpointing,
-        "train_sampling_strategy": "group_by_length" if section.group_by_length else "random",
         "logging_steps": section.logging_steps,
         "logging_first_step": True,  # so that even the shortest training has a curve
         "logging_nan_inf_filter": False,  # which would hide a lost run behind the mean of earlier losses
-        "save_strategy": "no",
+        "save_strategy": "no",  # on a schedule of its own; trainers.py asks for checkpoints
+        "save_total_limit": 2,  # the last one is not whole before it is written
         "report_to": "none",
         "dataloader_pin_memory": torch.cuda.is_available(),
     }

@@ -1,10 +1,15 @@
 """Training with TRL: SFT → π₀, Bradley–Terry → the reward model, DPO → the next policy.
 
-The same code trains the embedded 0.5M-parameter Llama and an 8B one; a section of params decides which.
+The same code trains the embedded 0.5M-parameter Llama and an 8B one; a section of params decides which. A training
+keeps checkpoints in `work` and goes on from the last one that it finds there, to the same weights and the same log:
+the caller gives every job a folder of its own, and removes it once the model is safe.
 """
 
 from __future__ import annotations
 
+import math
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
 
 # Weights are trained in fp32, with bf16 arithmetic where a section says so: in bf16 alone, a step of 5e-7 rounds to 0
 MASTER = "fp32"
+
+WHOLE = "whole"  # an empty file in a checkpoint of which every other file is written
 
 
 def train_sft(
@@ -40,7 +47,7 @@ def train_sft(
         train_dataset=_dataset(messages),
         processing_class=tokens,
     )
-    return _run(trainer, section, out)
+    return _run(trainer, section, "train_sft", out)
 
 
 def train_reward(
@@ -63,7 +70,7 @@ def train_reward(
         train_dataset=_dataset(reward_tokens(pairs, tokens, max_length=section.max_length)),
         processing_class=tokens,
     )
-    return _run(trainer, section, out)
+    return _run(trainer, section, "train_reward", out)
 
 
 def reward_tokens(pairs: pl.DataFrame, tokens: PreTrainedTokenizerBase, *, max_length: int) -> pl.DataFrame:
@@ -92,32 +99,43 @@ def train_policy(
         processing_class=models.tokenizer(init),
     )
     _refuse_lost_rows(trainer.train_dataset, history.height, section.max_length)
-    return _run(trainer, section, out)
+    return _run(trainer, section, "train_policy", out)
 
 
-def reference_logps(
-    section: PolicyParams, pairs: pl.DataFrame, reference: Path, *, batch_size: int, work: Path
-) -> pl.DataFrame:
-    """`prompt_id`, `ref_chosen_logps` and `ref_rejected_logps` of each pair, computed by TRL itself.
+def open_reference(
+    section: PolicyParams, reference: Path, *, batch_size: int, work: Path
+) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Loads the reference once; what is returned gives any number of parts of pairs their log-probabilities.
 
-    In nats, summed over the response's tokens, its end of turn included.
+    A part's rows (`prompt_id`, `ref_chosen_logps`, `ref_rejected_logps`) come in the order of its pairs and are
+    computed by TRL itself: in nats, summed over the response's tokens, its end of turn included.
+
+    A part raises `PromptError` when a prompt alone fills `max_length`.
     """
-    columns = {"prompt_id": pl.String, "ref_chosen_logps": pl.Float32, "ref_rejected_logps": pl.Float32}
-    if pairs.is_empty():
-        return pl.DataFrame(schema=columns)
     from trl import DPOTrainer
 
     args = arguments.policy(section, seed=0, out=work)
-    args.precompute_ref_batch_size = batch_size
-    trainer = DPOTrainer(
+    trainer: Any = DPOTrainer(
         model=models.causal(reference, precision=section.precision, attention=section.attention),
         args=args,
-        train_dataset=_preference_dataset(pairs),
+        train_dataset=_preference_dataset(ANY_PAIR),
         processing_class=models.tokenizer(reference),
     )
-    dataset: Any = trainer.train_dataset
-    _refuse_lost_rows(dataset, pairs.height, section.max_length)
-    return pl.DataFrame({name: dataset[name][:] for name in columns}, schema=columns)
+
+    def logps(pairs: pl.DataFrame) -> pl.DataFrame:
+        if pairs.is_empty():
+            return pl.DataFrame(schema=REFERENCE_COLUMNS)
+        tokens = trainer._prepare_dataset(_preference_dataset(pairs), trainer.processing_class, args, "reference")
+        _refuse_lost_rows(tokens, pairs.height, section.max_length)
+        found = trainer._precompute_ref_logps(tokens, "reference", batch_size)
+        return pl.DataFrame({name: found[name][:] for name in REFERENCE_COLUMNS}, schema=REFERENCE_COLUMNS)
+
+    return logps
+
+
+REFERENCE_COLUMNS = {"prompt_id": pl.String, "ref_chosen_logps": pl.Float32, "ref_rejected_logps": pl.Float32}
+# TRL's trainer is not made without a pair
+ANY_PAIR = pl.DataFrame({"prompt": [[{"role": "user", "content": "1"}]], "chosen": ["2"], "rejected": ["3"]})
 
 
 def _dpo_trainer() -> Any:
@@ -174,9 +192,44 @@ LOG_COLUMNS = {
 }
 
 
-def _run(trainer: Any, section: Training, out: Path) -> pl.DataFrame:
+def _run(trainer: Any, section: Training, stage: str, out: Path) -> pl.DataFrame:
     import torch
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+    for printed in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(printed)
+    for callback in _callbacks(trainer, section, stage):
+        trainer.add_callback(callback)
+    with trainer.accelerator.main_process_first():
+        last = _last_checkpoint(Path(trainer.args.output_dir))
+    trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    steps = [entry for entry in trainer.state.log_history if "loss" in entry]
+    if trainer.is_world_process_zero():
+        trainer.model.to(getattr(torch, models.DTYPES[section.precision])).save_pretrained(out)
+        trainer.processing_class.save_pretrained(out)
+    return pl.DataFrame([{name: entry[key] for key, name in LOG_COLUMNS.items() if key in entry} for entry in steps])
+
+
+def _last_checkpoint(work: Path) -> Path | None:
+    """The newest whole checkpoint in `work`; every other one is removed."""
+    last = None
+    found = {int(folder.name.rpartition("-")[2]): folder for folder in work.glob("checkpoint-*")}
+    for _, folder in sorted(found.items(), reverse=True):
+        whole = (folder / WHOLE).exists()
+        if whole and last is None:
+            last = folder
+            continue
+        if not whole:
+            print(f"{folder}: cut short while it was written, removed", flush=True)
+        shutil.rmtree(folder)
+    return last
+
+
+def _callbacks(trainer: Any, section: Training, stage: str) -> list[Any]:
+    import torch
+    from transformers import TrainerCallback
+    from transformers.trainer_callback import ProgressCallback
+    from transformers.trainer_pt_utils import LengthGroupedSampler
 
     class Progress(ProgressCallback):  # type: ignore[misc]
         """A bar that shows the loss, instead of a printed line a step."""
@@ -185,15 +238,40 @@ def _run(trainer: Any, section: Training, out: Path) -> pl.DataFrame:
             if self.training_bar is not None and "loss" in (logs or {}):
                 self.training_bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
 
-    for printed in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(printed)
-    trainer.add_callback(Progress)
-    trainer.train()
-    steps = [entry for entry in trainer.state.log_history if "loss" in entry]
-    log = pl.DataFrame([{name: entry[key] for key, name in LOG_COLUMNS.items() if key in entry} for entry in steps])
-    if not log["loss"].cast(pl.Float64).is_finite().all():
-        raise EngineError(f"{out}: the loss became NaN or infinite; lower the learning rate")
-    if trainer.is_world_process_zero():
-        trainer.model.to(getattr(torch, models.DTYPES[section.precision])).save_pretrained(out)
-        trainer.processing_class.save_pretrained(out)
-    return log
+    class Checkpoints(TrainerCallback):  # type: ignore[misc]
+        """A checkpoint at the first logged step that is `save_steps` or more after the last one.
+
+        At a logged step no mean of earlier steps is pending, which a checkpoint would not hold.
+        """
+
+        saved = 0
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            self.saved = state.global_step
+            state.logging_steps = args.logging_steps  # a checkpoint brings those it was made with
+            if self.saved and state.is_world_process_zero:
+                print(f"{stage}: goes on from step {self.saved} of {state.max_steps} ({args.output_dir})", flush=True)
+
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any, **more: Any) -> None:
+            # by itself this sampler draws from the global generator, which a checkpoint holds as it was in mid-epoch
+            if isinstance(sampler := train_dataloader.get_sampler(), LengthGroupedSampler):
+                sampler.generator = torch.Generator().manual_seed(args.seed + int(state.epoch or 0))
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            due = state.global_step - self.saved >= section.save_steps and state.global_step < state.max_steps
+            control.should_save = due and control.should_log
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **more: Any) -> None:
+            if not math.isfinite(float(logs.get("loss", 0))):
+                raise EngineError(
+                    f"{stage}: the loss became NaN or infinite by step {state.global_step} of {state.max_steps}\n"
+                    f"  lower {stage}.learning_rate"
+                )
+
+        def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            self.saved = state.global_step
+            trainer.accelerator.wait_for_everyone()
+            if state.is_world_process_zero:
+                (Path(args.output_dir) / f"checkpoint-{self.saved}" / WHOLE).touch()
+
+    return [Progress(), Checkpoints()]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, histories, params, tables, trainers
+from rlhf_data import cli, histories, jobs, journal, params, tables, trainers
 from rlhf_data.schemas import History
 
 
@@ -10,14 +10,15 @@ def main(history: Path, previous: Path, initial: Path, iteration: str, out: Path
     profile = params.load()
     section = profile.train_policy
     pairs = histories.in_scope(tables.read(history, History), section.scope, params.number(iteration))
+    init = previous if section.init == "previous" else initial
 
-    def train(folder: Path) -> None:
-        init = previous if section.init == "previous" else initial
-        work = tables.JOURNAL / iteration
-        steps = trainers.train_policy(section, pairs, init, seed=profile.seed, work=work, out=folder)
-        tables.write_csv(steps, log)
+    with journal.folder(iteration, jobs.training(section, history, init, seed=profile.seed), of=out) as work:
 
-    tables.atomically(out, train)
+        def train(folder: Path) -> None:
+            steps = trainers.train_policy(section, pairs, init, seed=profile.seed, work=work, out=folder)
+            tables.write_csv(steps, log)
+
+        tables.atomically(out, train)
 
 
 if __name__ == "__main__":

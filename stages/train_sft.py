@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params, tables, tokenization, trainers
+from rlhf_data import cli, jobs, journal, params, tables, tokenization, trainers
 from rlhf_data.schemas import Instructions
 
 
@@ -11,13 +11,16 @@ def main(instructions: Path, tokenizer: Path, out: Path, log: Path, report: Path
     section = profile.train_sft
     messages = tables.read(instructions, Instructions).select("messages")
     tokens = tokenization.count(messages["messages"], tokenizer)
+    base = [section.base] if isinstance(section.base, str) else []
+    job = jobs.training(section, instructions, tokenizer, *base, seed=profile.seed)
 
-    def train(folder: Path) -> None:
-        work = tables.JOURNAL / "sft"
-        steps = trainers.train_sft(section, messages, tokenizer, seed=profile.seed, work=work, out=folder)
-        tables.write_csv(steps, log)
+    with journal.folder("iter0", job, of=out) as work:
 
-    tables.atomically(out, train)
+        def train(folder: Path) -> None:
+            steps = trainers.train_sft(section, messages, tokenizer, seed=profile.seed, work=work, out=folder)
+            tables.write_csv(steps, log)
+
+        tables.atomically(out, train)
     tables.write_json(tokenization.lengths(tokens, max_length=section.max_length), report)
 
 

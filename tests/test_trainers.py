@@ -1,11 +1,15 @@
-"""Real runs of two steps with TRL: what is learnt from, what is refused, and what is left behind."""
+"""Real runs of a few steps with TRL: what is learnt from, what is refused, what is left behind, what a kill costs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 import pytest
@@ -19,6 +23,9 @@ PAIRS = [
     ("b", "Where does a frog live?", "A frog lives in the pond. It needs fresh water.", "A frog lives in a hive."),
     ("a", "How can I fix a car?", "To fix a car, use a wrench.", "Sure!"),
     ("c", "Tell me how to dig a hole.", "To dig a hole, use a spade. A spade lifts the soil.", ""),
+]
+MANY = [
+    (f"p{n:02}", f"What is {n} plus {n}?", f"{n} plus {n} is {2 * n}. " * (1 + n % 3), f"It is {n}.") for n in range(12)
 ]
 LONG = ("long", "What is 5 minus 1? " * 30, "5 minus 1 is 4.", "4")
 LOG = ["step", "loss", "learning_rate", "grad_norm"]
@@ -36,10 +43,10 @@ def table(rows: list[tuple[str, str, str, str]]) -> pl.DataFrame:
     )
 
 
-def conversations() -> pl.DataFrame:
+def conversations(rows: list[tuple[str, str, str, str]] = PAIRS * 4) -> pl.DataFrame:
     turns = [
         [{"role": "user", "content": question}, {"role": "assistant", "content": chosen}]
-        for _, question, chosen, _ in PAIRS * 4
+        for _, question, chosen, _ in rows
     ]
     return pl.DataFrame({"messages": turns})
 
@@ -166,22 +173,38 @@ def test_reference_log_probabilities_by_hand(policy: PolicyParams, policy_dir: P
         return float(sum(logps[len(asked) + place - 1, token].item() for place, token in enumerate(said)))
 
     for batch_size in (1, 3):
-        found = trainers.reference_logps(policy, table(PAIRS), policy_dir, batch_size=batch_size, work=work)
-        rows = {prompt_id: logps for prompt_id, *logps in found.iter_rows()}
-        assert sorted(rows) == list("abcd")
-        for prompt_id, question, chosen, rejected in PAIRS:
-            assert rows[prompt_id] == pytest.approx([by_hand(question, chosen), by_hand(question, rejected)], abs=1e-4)
+        logps = trainers.open_reference(policy, policy_dir, batch_size=batch_size, work=work)
+        found = pl.concat([logps(part) for part in (table(PAIRS[:3]), table(PAIRS[3:]))])
+        assert found["prompt_id"].to_list() == [prompt_id for prompt_id, *_ in PAIRS]
+        for (_, question, chosen, rejected), (_, *two) in zip(PAIRS, found.iter_rows(), strict=True):
+            assert two == pytest.approx([by_hand(question, chosen), by_hand(question, rejected)], abs=1e-4)
 
 
-def test_no_pairs_need_no_reference(policy: PolicyParams, policy_dir: Path, work: Path) -> None:
-    found = trainers.reference_logps(policy, table(PAIRS).clear(), policy_dir, batch_size=4, work=work)
+def test_reference_log_probabilities_are_those_of_trl(policy: PolicyParams, policy_dir: Path, work: Path) -> None:
+    from trl import DPOTrainer
+
+    expected: Any = DPOTrainer(
+        model=models.causal(policy_dir, precision="fp32"),
+        args=arguments.policy(policy, seed=0, out=work),
+        train_dataset=trainers._preference_dataset(table(MANY)),
+        processing_class=models.tokenizer(policy_dir),
+    ).train_dataset
+    logps = trainers.open_reference(policy, policy_dir, batch_size=5, work=work)
+    for part in (table(MANY[:7]), table(MANY[7:])):
+        rows = [row for row in expected if row["prompt_id"] in part["prompt_id"]]
+        for side in ("ref_chosen_logps", "ref_rejected_logps"):
+            assert logps(part)[side].to_list() == pytest.approx([row[side] for row in rows], abs=1e-4)
+
+
+def test_no_pairs_get_no_log_probabilities(policy: PolicyParams, policy_dir: Path, work: Path) -> None:
+    found = trainers.open_reference(policy, policy_dir, batch_size=4, work=work)(table(PAIRS).clear())
     assert found.height == 0
     assert found.columns == ["prompt_id", "ref_chosen_logps", "ref_rejected_logps"]
 
 
 @pytest.fixture
 def history(policy: PolicyParams, other_dir: Path, tmp_path: Path) -> pl.DataFrame:
-    logps = trainers.reference_logps(policy, table(PAIRS), other_dir, batch_size=4, work=tmp_path / "work")
+    logps = trainers.open_reference(policy, other_dir, batch_size=4, work=tmp_path / "work")(table(PAIRS))
     return table(PAIRS).join(logps, on="prompt_id", how="left", maintain_order="left")
 
 
@@ -217,7 +240,7 @@ def test_dpo_has_the_loss_of_trl_with_a_reference_model(
 
 
 def test_dpo_against_itself_starts_at_log_2(policy: PolicyParams, policy_dir: Path, tmp_path: Path, work: Path) -> None:
-    logps = trainers.reference_logps(policy, table(PAIRS), policy_dir, batch_size=2, work=work)
+    logps = trainers.open_reference(policy, policy_dir, batch_size=2, work=work)(table(PAIRS))
     history = table(PAIRS).join(logps, on="prompt_id")
     log = trainers.train_policy(policy, history, policy_dir, seed=0, work=work, out=tmp_path / "out")
     assert log["loss"][0] == pytest.approx(0.693147, abs=1e-4)
@@ -237,7 +260,7 @@ def test_prompts_that_fill_the_length_are_refused(
 ) -> None:
     pairs = table([*PAIRS, LONG])
     with pytest.raises(PromptError, match=r"1 of 5 pairs have prompts of 128 tokens or more"):
-        trainers.reference_logps(policy, pairs, policy_dir, batch_size=4, work=work)
+        trainers.open_reference(policy, policy_dir, batch_size=4, work=work)(pairs)
     history = pairs.with_columns(ref_chosen_logps=pl.lit(-1.0), ref_rejected_logps=pl.lit(-2.0))
     with pytest.raises(PromptError, match=r"1 of 5 pairs have prompts of 128 tokens or more"):
         trainers.train_policy(policy, history, policy_dir, seed=0, work=work, out=tmp_path / "out")
@@ -248,7 +271,7 @@ def test_a_loss_that_is_no_number_is_an_error(
     policy: PolicyParams, history: pl.DataFrame, policy_dir: Path, tmp_path: Path, work: Path
 ) -> None:
     spoilt = history.with_columns(ref_chosen_logps=pl.lit(float("nan")))
-    with pytest.raises(EngineError, match="the loss became NaN or infinite"):
+    with pytest.raises(EngineError, match=r"train_policy: the loss became NaN or infinite by step 1 of 2"):
         trainers.train_policy(policy, spoilt, policy_dir, seed=0, work=work, out=tmp_path / "out")
 
 
@@ -260,3 +283,128 @@ def test_a_batch_that_is_no_multiple_is_refused(
     section = replace(policy, batch_size=batch_size, micro_batch_size=micro_batch_size)
     with pytest.raises(EngineError, match=f"batch_size {batch_size} is no multiple of micro_batch_size 4 × 2 device"):
         arguments.policy(section, seed=0, out=work)
+
+
+def stopped(stop: Callable[[], None], event: str, step: int) -> type:
+    """A callback that does `stop` at an event of a training; transformers' own come before those of trainers.py."""
+    from transformers import TrainerCallback
+
+    def act(self: Any, args: Any, state: Any, control: Any, **more: Any) -> None:
+        if state.global_step == step:
+            stop()
+
+    return type("Stopped", (TrainerCallback,), {event: act})
+
+
+def train_until_killed(train: Callable[[], object], event: str, step: int) -> None:
+    """Run in a process of its own, which it ends with SIGKILL."""
+    from transformers import trainer
+
+    trainer.DEFAULT_CALLBACKS.append(stopped(partial(os.kill, os.getpid(), signal.SIGKILL), event, step))
+    train()
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt  # which is what the command line makes of SIGTERM
+
+
+@pytest.fixture
+def resumable(
+    sft: SftParams, reward: RewardParams, policy: PolicyParams, tokenizer_dir: Path, policy_dir: Path
+) -> dict[str, Callable[..., pl.DataFrame]]:
+    """Trainings of 12 steps and more on 12 different rows; `work` and `out` are left to give."""
+    often: dict[str, Any] = {"batch_size": 2, "micro_batch_size": 1, "epochs": 2, "logging_steps": 2, "save_steps": 3}
+    history = table(MANY).with_columns(ref_chosen_logps=pl.lit(-9.0), ref_rejected_logps=pl.lit(-8.0))
+    packed = replace(sft, **{**often, "batch_size": 1, "epochs": 4})
+    grouped = replace(sft, **often, packing=None, group_by_length=True)
+    return {
+        "packed": partial(trainers.train_sft, packed, conversations(MANY), tokenizer_dir, seed=0),
+        "grouped": partial(trainers.train_sft, grouped, conversations(MANY), tokenizer_dir, seed=0),
+        "reward": partial(trainers.train_reward, replace(reward, **often), table(MANY), policy_dir, seed=0),
+        "policy": partial(trainers.train_policy, replace(policy, **often), history, policy_dir, seed=0),
+    }
+
+
+def names(work: Path) -> list[str]:
+    return sorted(path.name for path in work.glob("checkpoint-*"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "event", "step", "left", "said"),
+    [
+        ("packed", "on_save", 8, ["checkpoint-4", "checkpoint-8"], "train_sft: goes on from step 4 of"),
+        ("reward", "on_step_begin", 6, ["checkpoint-4"], "train_reward: goes on from step 4 of 12"),
+        ("policy", "on_step_begin", 11, ["checkpoint-4", "checkpoint-8"], "train_policy: goes on from step 8 of 12"),
+    ],
+)
+def test_a_killed_training_goes_on_to_the_same_end(
+    resumable: dict[str, Callable[..., pl.DataFrame]], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    kind: str, event: str, step: int, left: list[str], said: str,
+) -> None:  # fmt: skip
+    train = resumable[kind]
+    journal, out = tmp_path / "journal", tmp_path / "out"
+    killed = partial(train, work=journal, out=out)
+    process = multiprocessing.get_context("spawn").Process(target=train_until_killed, args=(killed, event, step))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert not out.exists()
+    assert names(journal) == left
+
+    log = train(work=journal, out=out)
+    printed = capsys.readouterr().out
+    assert f"{said}" in printed
+    assert f"({journal})" in printed
+    assert (f"{journal / 'checkpoint-8'}: cut short" in printed) is (event == "on_save")
+
+    expected = train(work=tmp_path / "unbroken", out=tmp_path / "expected")
+    assert log.equals(expected)
+    assert expected["step"].to_list() == [1, *range(2, expected["step"][-1] + 1, 2)]
+    assert weights(out) == weights(tmp_path / "expected")
+
+
+@pytest.mark.parametrize("step", [6, 9, 11])
+def test_rows_grouped_by_length_keep_their_order(
+    resumable: dict[str, Callable[..., pl.DataFrame]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    from transformers import trainer
+
+    expected = resumable["grouped"](work=tmp_path / "unbroken", out=tmp_path / "expected")
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            trainer, "DEFAULT_CALLBACKS", [*trainer.DEFAULT_CALLBACKS, stopped(interrupt, "on_step_begin", step)]
+        )
+        with pytest.raises(KeyboardInterrupt):
+            resumable["grouped"](work=tmp_path / "journal", out=tmp_path / "out")
+    log = resumable["grouped"](work=tmp_path / "journal", out=tmp_path / "out")
+    assert log.equals(expected)
+    assert weights(tmp_path / "out") == weights(tmp_path / "expected")
+
+
+def test_how_often_a_training_saves_changes_nothing(
+    policy: PolicyParams, tmp_path: Path, policy_dir: Path, work: Path
+) -> None:
+    history = table(MANY).with_columns(ref_chosen_logps=pl.lit(-9.0), ref_rejected_logps=pl.lit(-8.0))
+    section = replace(policy, batch_size=2, micro_batch_size=2, logging_steps=3)
+    logs = [
+        trainers.train_policy(replace(section, save_steps=steps), history, policy_dir, seed=0, work=at, out=out)
+        for steps, at, out in ((1, tmp_path / "journal", tmp_path / "often"), (99, work, tmp_path / "never"))
+    ]
+    assert logs[0].equals(logs[1])
+    assert weights(tmp_path / "often") == weights(tmp_path / "never")
+    assert names(tmp_path / "journal") == [
+        "checkpoint-6",
+        "checkpoint-9",
+    ]  # at logged steps, the last two, no final one
+
+
+def test_the_reference_is_not_in_memory(
+    policy: PolicyParams, history: pl.DataFrame, policy_dir: Path, work: Path
+) -> None:
+    trainer = trainers._dpo_trainer()(
+        model=models.causal(policy_dir, precision="fp32"),
+        args=arguments.policy(policy, seed=0, out=work),
+        train_dataset=trainers._preference_dataset(history),
+        processing_class=models.tokenizer(policy_dir),
+    )
+    assert trainer.ref_model is None
