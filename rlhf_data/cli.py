@@ -1,17 +1,24 @@
 """A stage's signature is its command line: `cli.run(main)` turns parameters into required flags.
 
-Errors that this package raises on purpose are printed without a traceback, and the process exits with 1.
+Errors that this package raises on purpose are printed without a traceback, and the process exits with 1. A stage that
+is interrupted (SIGINT, SIGTERM) keeps what it finished, and no two processes run the same command line.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import inspect
+import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_type_hints
 
+from rlhf_data import locks
 from rlhf_data.errors import RlhfDataError
+
+LOCKS = Path("data/.journal/locks")
 
 
 def run(main: Callable[..., None]) -> None:
@@ -22,7 +29,18 @@ def run(main: Callable[..., None]) -> None:
         if name != "return":
             parser.add_argument(f"--{name.replace('_', '-')}", type=kind, required=True, metavar=kind.__name__.upper())
     arguments: dict[str, Any] = vars(parser.parse_args())
+    signal.signal(signal.SIGTERM, _interrupt)
+    command = " ".join([inspect.getfile(main), *sys.argv[1:]])  # which names the outputs
     try:
-        main(**arguments)
+        with locks.held(LOCKS / hashlib.sha256(command.encode()).hexdigest()[:16], f"`{' '.join(sys.argv)}`"):
+            main(**arguments)
     except RlhfDataError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept, and `dvc repro` goes on from there", file=sys.stderr)
+        sys.exit(130)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends the process at once
+    raise KeyboardInterrupt

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from rlhf_data.schemas import Message
 
 
 class Request(NamedTuple):
-    """One response wanted: to `prompt`, drawn with `seed` and nothing else."""
+    """One response wanted: to `prompt`, drawn at `temperature` with `seed` and nothing else."""
 
     prompt: list[Message]
     seed: int
+    temperature: float
 
 
 class Response(NamedTuple):
@@ -26,8 +27,10 @@ class Response(NamedTuple):
 class Generator(Protocol):
     """A policy that answers."""
 
-    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[int, Response]]:
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
         """Each request's place and its response, in whatever order they are ready.
+
+        Requests are taken as there is room for them, so that memory does not grow with their number.
 
         Raises `PromptError` when a prompt and a whole response would not fit the context.
         """
@@ -37,4 +40,7 @@ class Scorer(Protocol):
     """A reward model."""
 
     def score(self, conversations: Sequence[list[Message]]) -> list[float]:
-        """The reward of each conversation's last turn, in the order given; may be NaN."""
+        """The reward of each conversation's last turn, in the order given; may be NaN.
+
+        Responses to the same prompt are best given in one call: the prompt is computed once for them.
+        """

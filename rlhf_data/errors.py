@@ -5,7 +5,8 @@
     ├── SourceError   (ValueError)    a source file: absent, empty, cut short, unreadable or of another layout
     ├── TableError    (ValueError)    a table that breaks its schema, or tables that do not match
     ├── PromptError   (ValueError)    prompts that the model's context cannot hold
-    └── EngineError   (RuntimeError)  an engine that is not installed, or whose results cannot be used
+    ├── EngineError   (RuntimeError)  an engine that is not installed, or whose results cannot be used
+    └── StorageError  (OSError)       a full disk, work that another process does, an earlier version out of reach
 
 Each message names the file, the rows and the way out. They are printed without a traceback by the stages.
 """
@@ -33,3 +34,7 @@ class PromptError(RlhfDataError, ValueError):
 
 class EngineError(RlhfDataError, RuntimeError):
     """An engine that is missing, or that gave something unusable."""
+
+
+class StorageError(RlhfDataError, OSError):
+    """A disk, a lock or a remote that refuses."""

@@ -8,6 +8,8 @@ import polars as pl
 
 from rlhf_data.errors import TableError
 
+ASKED = ("prompt_id", "seed", "temperature", "job")  # what decides a response; there is one a prompt
+
 
 def held_out(shards: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The prompts of all shards, each with its shard's name as `split`."""

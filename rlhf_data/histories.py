@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import polars as pl
+from tqdm import tqdm
 
 from rlhf_data.errors import TableError
-from rlhf_data.schemas import History, Pairs
+from rlhf_data.schemas import Pairs
+
+# What decides a pair's log-probabilities, and they; `job` is the reference's fingerprint
+REFERRED = ("prompt_id", "chosen", "rejected", "job")
+LOGPS = ("ref_chosen_logps", "ref_rejected_logps")
 
 OFFLINE_NULLS = ("chosen_sample", "rejected_sample", "chosen_reward", "rejected_reward")
 
@@ -21,6 +28,11 @@ def offline_pairs(mix: pl.DataFrame, *, pairs: int) -> pl.DataFrame:
     )
 
 
+def referred(pairs: pl.DataFrame, *, job: str) -> pl.DataFrame:
+    """Pairs with the `job` that decides their log-probabilities."""
+    return pairs.with_columns(job=pl.lit(job))
+
+
 def in_scope(history: pl.DataFrame, scope: str, iteration: int) -> pl.DataFrame:
     """The pairs to train on: all so far (`cumulative`), or those of this iteration (`current`), oldest first."""
     pairs = history.filter(pl.col("iteration") == iteration) if scope == "current" else history
@@ -32,7 +44,9 @@ def in_scope(history: pl.DataFrame, scope: str, iteration: int) -> pl.DataFrame:
     return pairs.sort("iteration", "prompt_id")
 
 
-def with_reference(pairs: pl.DataFrame, logps: pl.DataFrame, *, job: str) -> pl.DataFrame:
-    """`pairs` as `History`, with the log-probabilities joined by prompt."""
-    joined = pairs.join(logps, on="prompt_id", how="left", validate="1:1", maintain_order="left")
-    return joined.with_columns(job=pl.lit(job)).select(History.column_names())
+def with_reference(
+    rows: pl.DataFrame, logps: Callable[[pl.DataFrame], pl.DataFrame], *, part_pairs: int
+) -> Iterator[pl.DataFrame]:
+    """Pairs with the reference's log-probabilities (`LOGPS`), joined by prompt, `part_pairs` at a time."""
+    for some in tqdm(list(rows.iter_slices(part_pairs)), desc="reference", unit="part"):
+        yield some.join(logps(some), on="prompt_id", how="left", validate="1:1", maintain_order="left")

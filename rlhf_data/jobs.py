@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
-from rlhf_data.sections import GenerateParams, PolicyParams, ScoreParams
+from rlhf_data.sections import GenerateParams, PolicyParams, ScoreParams, Training
 
 HEX_DIGITS = 16
 
@@ -22,22 +23,33 @@ def job(checkpoint: Path, **settings: object) -> str:
     return digest.hexdigest()[:HEX_DIGITS]
 
 
-def generation(policy: Path, section: GenerateParams, *, temperature: float) -> str:
-    """Of a response: how many prompts a batch or a part holds does not decide it."""
-    return job(
-        policy,
-        engine=section.engine,
-        temperature=temperature,
-        max_tokens=section.max_tokens,
-        precision=section.precision,
-    )
+def generation(policy: Path, section: GenerateParams) -> str:
+    """Of a response, beside its own seed and temperature: the sizes of batches and parts do not decide it."""
+    return job(policy, engine=section.engine, max_tokens=section.max_tokens, precision=section.precision)
 
 
 def scoring(reward_model: Path, section: ScoreParams, *, max_length: int) -> str:
-    """Of a reward."""
-    return job(reward_model, precision=section.precision, max_length=max_length)
+    """Of a reward, beside the text it is of."""
+    return job(reward_model, engine=section.engine, precision=section.precision, max_length=max_length)
 
 
 def reference(model: Path, section: PolicyParams) -> str:
     """Of a pair's reference log-probabilities: β, the loss and the learning rate do not decide them."""
     return job(model, precision=section.precision, max_length=section.max_length)
+
+
+def training(section: Training, *inputs: str | Path, seed: int) -> str:
+    """Of a training's checkpoints; `inputs` are the tables, folders and hub ids that it starts from.
+
+    How often it logs or saves does not decide them.
+    """
+    settings = {name: value for name, value in asdict(section).items() if name not in ("logging_steps", "save_steps")}
+    digest = hashlib.sha256(json.dumps({**settings, "seed": seed}, sort_keys=True).encode())
+    for path in map(Path, inputs):
+        digest.update(f"\n{job(path) if path.is_dir() else _file(path) if path.exists() else path}".encode())
+    return digest.hexdigest()[:HEX_DIGITS]
+
+
+def _file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

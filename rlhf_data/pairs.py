@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -75,13 +77,56 @@ def best_worst(
     return judged.filter(pl.col("reason") == "paired").drop("reason", "responses"), counts
 
 
-def summary(scored: pl.DataFrame, found: pl.DataFrame, reasons: dict[str, int]) -> dict[str, Any]:
-    """What `reports/pair/<iteration>.json` says: prompts by what became of them, and what the pairs are like."""
+def in_parts(
+    parts: Iterable[pl.DataFrame],
+    prompts: pl.DataFrame,
+    *,
+    length_penalty: float,
+    min_margin: float,
+    drop_truncated: bool,
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """`best_worst` of scored responses that come some prompts at a time, and the `summary` of it all.
+
+    Memory holds one part and the pairs. Raises `TableError` where two parts hold responses to the same prompt.
+    """
+    settings: dict[str, Any] = {
+        "length_penalty": length_penalty,
+        "min_margin": min_margin,
+        "drop_truncated": drop_truncated,
+    }
+    found, reasons, counts = [], Counter[str](), Counter[str]()
+    left = prompts.select("prompt_id", "prompt")
+    for scored in parts:
+        asked = left.join(scored, on="prompt_id", how="semi")
+        if asked.height < scored["prompt_id"].n_unique():
+            raise TableError(
+                "responses answer a prompt that is not in the prompts table, or one whose other responses stand in "
+                "another part\n  `dvc repro` generates again"
+            )
+        left = left.join(asked, on="prompt_id", how="anti")
+        some, why = best_worst(scored, asked, **settings)
+        found.append(some)
+        reasons += Counter(why)
+        counts += Counter(_counts(scored))
+    if left.height:
+        reasons["too_few_usable"] += left.height  # not answered at all
+    pairs = pl.concat(found).sort("prompt_id")
+    return pairs, summary(pairs, dict(sorted(reasons.items())), counts)
+
+
+def _counts(scored: pl.DataFrame) -> dict[str, int]:
     return {
-        "prompts": sum(reasons.values()),
         "responses": scored.height,
         "truncated_responses": scored.filter(IS_TRUNCATED).height,
         "empty_responses": scored.filter(IS_EMPTY).height,
+    }
+
+
+def summary(found: pl.DataFrame, reasons: Mapping[str, int], counts: Mapping[str, int]) -> dict[str, Any]:
+    """What `reports/pair/<iteration>.json` says: prompts by what became of them, and what the pairs are like."""
+    return {
+        "prompts": sum(reasons.values()),
+        **{name: counts[name] for name in ("responses", "truncated_responses", "empty_responses")},
         "pairs": found.height,
         "unpaired": {reason: prompts for reason, prompts in reasons.items() if reason != "paired"},
         **{f"{name}_mean": _mean(found[name]) for name in ("margin", "chosen_reward", "rejected_reward")},

@@ -1,61 +1,89 @@
-"""What policies answered, as tables: requests by (prompt, sample) in, `Generations` and `Evaluations` rows out."""
+"""What policies answer and how it scores, as tables: requests by (prompt, sample) in, rows of the tables out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 from tqdm import tqdm
 
-from rlhf_data.engines import Generator, Request, Response
+from rlhf_data.engines import Generator, Request, Response, Scorer
 from rlhf_data.errors import EngineError, TableError
-from rlhf_data.ids import row_seed
+from rlhf_data.ids import content_id, row_seed
 from rlhf_data.schemas import Message
 
+# What decides a row, and what an engine gives for it; `job` is the engine's fingerprint
+ASKED = ("prompt_id", "sample", "seed", "temperature", "job")
+ANSWERED = ("response", "response_chars", "response_tokens", "finish_reason")
+JUDGED = ("prompt_id", "response_id", "job")
 
-def wanted(prompts: pl.DataFrame, *, samples: int, seed: int) -> pl.DataFrame:
-    """One row a response to be drawn: `prompt_id`, `prompt`, `sample`, and the seed that is its own."""
-    rows = prompts.select("prompt_id", "prompt").join(
-        pl.DataFrame({"sample": pl.Series(range(samples), dtype=pl.UInt8)}), how="cross", maintain_order="left"
+AT_ONCE = 256  # requests that are made ready together
+
+
+def wanted(prompts: pl.DataFrame, *, samples: int, temperatures: Sequence[float], seed: int, job: str) -> pl.DataFrame:
+    """One row a response to be drawn, with what decides it (`ASKED`): its seed is its own, temperatures take turns."""
+    numbers = pl.DataFrame(
+        {
+            "sample": pl.Series(range(samples), dtype=pl.UInt8),
+            "temperature": pl.Series([temperatures[n % len(temperatures)] for n in range(samples)], dtype=pl.Float32),
+        }
     )
+    rows = prompts.select("prompt_id").join(numbers, how="cross", maintain_order="left")
     seeds = [row_seed(seed, prompt_id, sample) for prompt_id, sample in rows.select("prompt_id", "sample").iter_rows()]
-    return rows.with_columns(seed=pl.Series(seeds, dtype=pl.Int64))
+    return rows.with_columns(seed=pl.Series(seeds, dtype=pl.Int64), job=pl.lit(job))
 
 
-def requests(rows: pl.DataFrame) -> list[Request]:
-    """`wanted` rows as an engine takes them, in their order."""
-    return [Request(prompt, seed) for prompt, seed in rows.select("prompt", "seed").iter_rows()]
+def answer(engine: Generator, rows: pl.DataFrame, prompts: pl.DataFrame, *, part: int) -> Iterator[pl.DataFrame]:
+    """`wanted` rows with what the engine answers, `part` at a time as they are ready, with a progress bar.
+
+    Where the engine fails or is interrupted, the rows that it has answered come first. Raises `EngineError` where it
+    leaves a request unanswered.
+    """
+    total = 0
+    ready: list[tuple[int, Response]] = []
+    progress = tqdm(total=rows.height, desc="generate", unit="response")
+    try:
+        for one in engine.generate(_requests(rows, prompts)):
+            ready.append(one)
+            progress.update()
+            if len(ready) == part:
+                some, ready = ready, []
+                total += len(some)
+                yield _with_responses(rows, some)
+    except GeneratorExit:
+        raise  # nobody takes more
+    except BaseException:
+        if ready:
+            yield _with_responses(rows, ready)
+        raise
+    finally:
+        progress.close()
+    if ready:
+        yield _with_responses(rows, ready)
+    if total + len(ready) < rows.height:
+        raise EngineError(f"the engine answered {total + len(ready)} of {rows.height} requests")
 
 
-def collect(engine: Generator, rows: pl.DataFrame) -> list[Response]:
-    """The engine's answers to `wanted` rows, in their order, with a progress bar."""
-    found: list[Response | None] = [None] * rows.height
-    for place, response in tqdm(engine.generate(requests(rows)), total=rows.height, desc="generate", unit="response"):
-        found[place] = response
-    answered = [response for response in found if response is not None]
-    if len(answered) < rows.height:
-        raise EngineError(f"the engine answered {len(answered)} of {rows.height} requests")
-    return answered
+def _requests(rows: pl.DataFrame, prompts: pl.DataFrame) -> Iterator[Request]:
+    columns = ("prompt", "seed", "temperature")
+    for some in rows.iter_slices(AT_ONCE):
+        yield from (Request(*row) for row in with_prompts(some, prompts).select(columns).iter_rows())
 
 
-def with_responses(rows: pl.DataFrame, responses: Sequence[Response]) -> pl.DataFrame:
-    """`wanted` rows with what was answered, place by place as the engine's protocol promises."""
-    texts = pl.Series([response.text for response in responses], dtype=pl.String)
-    return rows.with_columns(
+def _with_responses(rows: pl.DataFrame, answers: Sequence[tuple[int, Response]]) -> pl.DataFrame:
+    """The rows at the answers' places, with the answers."""
+    texts = pl.Series([response.text for _, response in answers], dtype=pl.String)
+    return rows[[place for place, _ in answers]].with_columns(
         response=texts,
         response_chars=texts.str.len_chars(),
-        response_tokens=pl.Series([response.tokens for response in responses], dtype=pl.UInt32),
-        finish_reason=pl.Series([response.finish_reason for response in responses], dtype=pl.String),
+        response_tokens=pl.Series([response.tokens for _, response in answers], dtype=pl.UInt32),
+        finish_reason=pl.Series([response.finish_reason for _, response in answers], dtype=pl.String),
     )
 
 
-def generations(answered: pl.DataFrame, *, iteration: int, temperature: float, job: str) -> pl.DataFrame:
+def generations(answered: pl.DataFrame, *, iteration: int) -> pl.DataFrame:
     """Answered rows as `Generations`."""
-    return answered.drop("prompt").with_columns(
-        iteration=pl.lit(iteration, dtype=pl.UInt8),
-        temperature=pl.lit(temperature, dtype=pl.Float32),
-        job=pl.lit(job),
-    )
+    return answered.with_columns(iteration=pl.lit(iteration, dtype=pl.UInt8))
 
 
 def with_prompts(rows: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
@@ -68,6 +96,20 @@ def with_prompts(rows: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
     return found
 
 
+def to_judge(rows: pl.DataFrame, *, job: str) -> pl.DataFrame:
+    """Responses with what decides their rewards (`JUDGED`): prompt, text, and the reward model's `job`, not theirs."""
+    texts = [content_id(text) for text in rows["response"]]
+    return rows.with_columns(response_id=pl.Series(texts, dtype=pl.String), job=pl.lit(job))
+
+
+def judge(scorer: Scorer, rows: pl.DataFrame, prompts: pl.DataFrame, *, part_prompts: int) -> Iterator[pl.DataFrame]:
+    """`to_judge` rows with their `reward`, all responses to `part_prompts` prompts at a time."""
+    with tqdm(total=rows.height, desc="rewards", unit="response") as progress:
+        for part in parts(rows, prompts=part_prompts).values():
+            yield with_rewards(part, scorer.score(conversations(with_prompts(part, prompts), turn="response")))
+            progress.update(part.height)
+
+
 def conversations(rows: pl.DataFrame, *, turn: str) -> list[list[Message]]:
     """Prompt and final turn (the column `turn`) of each row, for a scorer."""
     return [
@@ -76,15 +118,15 @@ def conversations(rows: pl.DataFrame, *, turn: str) -> list[list[Message]]:
     ]
 
 
-def with_rewards(rows: pl.DataFrame, scores: Sequence[float], *, job: str) -> pl.DataFrame:
-    """Rows with `reward` and the `job` that decided it; raises `EngineError` where a score is NaN or infinite."""
+def with_rewards(rows: pl.DataFrame, scores: Sequence[float]) -> pl.DataFrame:
+    """Rows with `reward`; raises `EngineError` where a score is NaN or infinite."""
     column = pl.Series("reward", scores, dtype=pl.Float32)
     if broken := (~column.is_finite()).sum():
         raise EngineError(
             f"the reward model gave NaN or infinity to {broken} of {column.len()} responses\n"
             "  train it again with a lower learning rate, or score with precision: fp32"
         )
-    return rows.with_columns(column, job=pl.lit(job))
+    return rows.with_columns(column)
 
 
 def parts(rows: pl.DataFrame, *, prompts: int) -> dict[str, pl.DataFrame]:

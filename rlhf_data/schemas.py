@@ -119,8 +119,9 @@ class Rewards(dy.Schema):
     prompt_id = dy.String(primary_key=True)
     sample = dy.UInt8(primary_key=True)  # type: ignore[assignment]  # hides dataframely's generator of test rows
     iteration = dy.UInt8()
+    response_id = dy.String()  # content hash of the response that was scored
     reward = dy.Float32()  # of the reward model, before any length penalty
-    job = dy.String()
+    job = dy.String()  # fingerprint of the reward model and what else decided the reward
 
     @dy.rule()
     def reward_is_finite(cls) -> pl.Expr:
@@ -161,7 +162,7 @@ class History(dy.Schema):
     margin = dy.Float32(nullable=True)
     ref_chosen_logps = dy.Float32(max=0)  # nats, summed over the response's tokens
     ref_rejected_logps = dy.Float32(max=0)
-    job = dy.String()
+    job = dy.String()  # fingerprint of the reference and what else decided the log-probabilities
 
 
 class Evaluations(dy.Schema):
@@ -175,5 +176,6 @@ class Evaluations(dy.Schema):
     finish_reason = dy.Enum(["stop", "length"])
     reward = dy.Float32()
     gold_reward = dy.Float32(nullable=True)  # null where no gold is known
+    temperature = dy.Float32()
     seed = dy.Int64()
-    job = dy.String()
+    job = dy.String()  # as in generations

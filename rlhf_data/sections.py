@@ -118,8 +118,8 @@ class Training:
     precision: Literal["fp32", "bf16"]
     gradient_checkpointing: bool
     attention: Literal["sdpa", "eager", "flash_attention_2"]
-    group_by_length: bool
     logging_steps: Positive
+    save_steps: Positive  # between checkpoints, which an interrupted training goes on from
 
     @model_validator(mode="after")
     def accumulates_whole_batches(self) -> Training:
@@ -134,6 +134,7 @@ class SftParams(Training):
     revision: str | None
     packing: Literal["bfd", "bfd_split", "wrapped"] | None  # as TRL names them; null pads instead
     assistant_only_loss: bool
+    group_by_length: bool  # batches of like length, where nothing is packed
 
 
 @section
@@ -158,16 +159,21 @@ class OfflineParams:
 
 @section
 class GenerateParams:
-    engine: Literal["transformers", "vllm"]
+    engine: Literal["transformers", "vllm", "openai"]
+    endpoint: (
+        str | None
+    )  # `openai`: URL of a server that speaks its API, as http://127.0.0.1:8000/v1; null for the others
     samples: Annotated[int, Field(ge=2, le=255)]  # K
-    temperature: Rate
+    temperatures: Annotated[list[Rate], Field(min_length=1)]  # the samples take them in turn
     max_tokens: Positive  # of a response
-    batch_size: Positive  # responses at once (transformers; vLLM batches by itself)
-    part_prompts: Positive  # prompts in one Parquet part
+    batch_size: Positive  # responses at once (transformers, openai; vLLM batches by itself)
+    part_prompts: Positive  # prompts in one Parquet part; a crash loses the responses to as many at most
     precision: Literal["fp32", "bf16"]
     max_model_len: Positive
-    tensor_parallel: Positive
+    tensor_parallel: Positive  # vLLM: GPUs that share one copy of the model
+    data_parallel: Positive  # vLLM: copies of the model
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)]
+    fresh: bool  # compute every row anew, whatever an earlier version or an interrupted run holds
 
     @model_validator(mode="after")
     def leaves_room_for_a_prompt(self) -> GenerateParams:
@@ -175,11 +181,22 @@ class GenerateParams:
             raise ValueError(f"max_tokens {self.max_tokens} leaves no prompt in max_model_len {self.max_model_len}")
         return self
 
+    @model_validator(mode="after")
+    def has_an_endpoint_where_one_is_asked(self) -> GenerateParams:
+        if (self.engine == "openai") != (self.endpoint is not None):
+            raise ValueError("engine: openai needs an endpoint, the other engines take none (null)")
+        return self
+
 
 @section
 class ScoreParams:
+    engine: Literal["transformers", "vllm"]
     batch_tokens: Positive  # tokens, padding included, that one forward pass holds
+    part_prompts: Positive  # prompts whose rewards are kept at once; a crash loses as many at most
     precision: Literal["fp32", "bf16"]
+    tensor_parallel: Positive  # vLLM
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)]  # vLLM
+    fresh: bool  # as generate.fresh
 
 
 @section
@@ -192,6 +209,8 @@ class PairParams:
 @section
 class HistoryParams:
     batch_size: Positive  # pairs that one forward pass of the reference holds
+    part_pairs: Positive  # pairs whose log-probabilities are kept at once; a crash loses as many at most
+    fresh: bool  # as generate.fresh
 
 
 @section
@@ -212,6 +231,7 @@ class PolicyParams(Training):
 @section
 class EvaluateParams:
     temperature: Rate
+    fresh: bool  # as generate.fresh
 
 
 @section

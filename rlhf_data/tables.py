@@ -5,36 +5,54 @@ A table is one Parquet file, or a folder of Parquet parts whose names give their
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import dataframely as dy
 import polars as pl
 
-from rlhf_data.errors import TableError
+from rlhf_data.errors import StorageError, TableError
 
-JOURNAL = Path("data/.journal")  # unfinished work, outside every output
+# Unfinished work, outside every output; of the project itself where DVC runs an experiment in a copy that it deletes
+JOURNAL = Path(os.path.relpath(os.environ.get("DVC_ROOT", "."))) / "data/.journal"
 
 S = TypeVar("S", bound=dy.Schema)
 
 
-def read(path: Path, schema: type[S]) -> dy.DataFrame[S]:
-    """The table at `path`, every row checked.
+def read(path: Path, schema: type[S], *, rows: slice = slice(None)) -> dy.DataFrame[S]:
+    """The table at `path`, or some of its rows, each checked.
 
     Raises `TableError` when it is absent, is not Parquet, lacks a column or breaks a rule.
     """
-    parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not parts or not parts[0].exists():
-        raise TableError(f"{path}: no such table\n  `dvc repro` makes it, `dvc pull` fetches it")
     try:
-        table = pl.concat([pl.read_parquet(part) for part in parts])
+        table = pl.concat([pl.scan_parquet(part) for part in _files(path)])[rows].collect()
     except pl.exceptions.PolarsError as error:
         raise TableError(f"{path}: cannot be read as one Parquet table: {error}") from error
     return check(table, schema, path)
+
+
+def batches(path: Path, schema: type[S], *, rows: int) -> Iterator[dy.DataFrame[S]]:
+    """The table's part files in order, each whole, as many at a time as hold about `rows` rows."""
+    waiting: list[pl.DataFrame] = []
+    for part in _files(path):
+        waiting.append(read(part, schema))
+        if sum(one.height for one in waiting) >= rows:
+            yield check(pl.concat(waiting), schema, path)
+            waiting = []
+    if waiting:
+        yield check(pl.concat(waiting), schema, path)
+
+
+def _files(path: Path) -> list[Path]:
+    parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not parts or not parts[0].exists():
+        raise TableError(f"{path}: no such table\n  `dvc repro` makes it, `dvc pull` fetches it")
+    return parts
 
 
 def write(table: pl.DataFrame, path: Path, schema: type[dy.Schema]) -> None:
@@ -43,14 +61,24 @@ def write(table: pl.DataFrame, path: Path, schema: type[dy.Schema]) -> None:
     atomically(path, lambda partial: checked.write_parquet(partial, compression="zstd"))
 
 
-def write_parts(parts: Mapping[str, pl.DataFrame], path: Path, schema: type[dy.Schema]) -> None:
-    """Puts a folder of checked parts at `path`, whole or not at all; the key must be unique over all parts."""
-    check(pl.concat(list(parts.values())), schema, path)
+def write_parts(parts: Iterable[tuple[str, pl.DataFrame]], path: Path, schema: type[dy.Schema]) -> None:
+    """Puts a folder of checked parts at `path`, whole or not at all; one part is in memory at a time.
+
+    The key must be unique over all parts.
+    """
 
     def save(partial: Path) -> None:
         partial.mkdir()
-        for name, part in parts.items():
-            check(part, schema, path / name).write_parquet(partial / f"{name}.parquet", compression="zstd")
+        keys = []
+        for name, part in parts:
+            checked = check(part, schema, path / name)
+            checked.write_parquet(partial / f"{name}.parquet", compression="zstd")
+            keys.append(checked.select(schema.primary_key()))
+        if keys and (repeated := pl.concat(keys).is_duplicated().sum()):
+            raise TableError(
+                f"{path}: not a valid {schema.__name__} table\n"
+                f"  {', '.join(schema.primary_key())} is unique over all parts: broken by {repeated} rows"
+            )
 
     atomically(path, save)
 
@@ -91,7 +119,10 @@ def write_json(values: dict[str, Any], path: Path) -> None:
 
 
 def atomically(path: Path, save: Callable[[Path], Any]) -> None:
-    """Lets `save` write a file or folder beside `path`, then renames it into place."""
+    """Lets `save` write a file or folder beside `path`, then renames it into place.
+
+    Raises `StorageError` where the disk is full; nothing half-written is left.
+    """
     partial = path.with_name(f".{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial)
@@ -99,8 +130,14 @@ def atomically(path: Path, save: Callable[[Path], Any]) -> None:
         save(partial)
         _remove(path) if path.is_dir() else None
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
         _remove(partial)
+        # each library wraps the system's error in one of its own
+        if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
+            raise StorageError(
+                f"{path}: the disk is full ({shutil.disk_usage(path.parent).free / 2**20:.0f} MiB free now); "
+                "nothing half-written was left\n  make room (`dvc gc -w` drops old versions), then `dvc repro` goes on"
+            ) from error
         raise
 
 

@@ -2,21 +2,29 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, generators, jobs, params, responses, tables
+from rlhf_data import cli, generators, jobs, journal, params, responses, tables
 from rlhf_data.schemas import Generations, Prompts
 
 
 def main(prompts: Path, policy: Path, iteration: str, out: Path) -> None:
     profile = params.load()
     section = profile.generate
-    wanted = responses.wanted(tables.read(prompts, Prompts), samples=section.samples, seed=profile.seed)
+    asked = tables.read(prompts, Prompts)
+    job = jobs.generation(policy, section)
+    wanted = responses.wanted(
+        asked, samples=section.samples, temperatures=section.temperatures, seed=profile.seed, job=job
+    )
 
-    engine = generators.open_generator(policy, section, temperature=section.temperature)
-    answered = responses.with_responses(wanted, responses.collect(engine, wanted))
-
-    job = jobs.generation(policy, section, temperature=section.temperature)
-    rows = responses.generations(answered, iteration=params.number(iteration), temperature=section.temperature, job=job)
-    tables.write_parts(responses.parts(rows, prompts=section.part_prompts), out, Generations)
+    with journal.opened(
+        out, Generations, job=job, on=responses.ASKED, values=responses.ANSWERED, fresh=section.fresh
+    ) as rows:
+        if not (missing := rows.missing(wanted)).is_empty():
+            generators.refuse_long(policy, section, asked["prompt"].to_list())
+            engine = generators.open_generator(policy, section)
+            rows.keep(responses.answer(engine, missing, asked, part=section.part_prompts * section.samples))
+        number, parts = params.number(iteration), responses.parts(wanted, prompts=section.part_prompts)
+        filled = ((name, responses.generations(rows.fill(part), iteration=number)) for name, part in parts.items())
+        tables.write_parts(filled, out, Generations)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,25 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, histories, jobs, params, tables, trainers
+from rlhf_data import cli, histories, jobs, journal, params, tables, trainers
 from rlhf_data.schemas import History, Pairs
 
 
 def main(previous: Path, pairs: Path, reference: Path, iteration: str, out: Path) -> None:
     profile = params.load()
-    section = profile.train_policy
-    new = tables.read(pairs, Pairs)
+    section, policy = profile.history, profile.train_policy
+    job = jobs.reference(reference, policy)
+    wanted = histories.referred(tables.read(pairs, Pairs), job=job)
 
-    work, batch_size = tables.JOURNAL / "reference", profile.history.batch_size
-    logps = trainers.reference_logps(section, new, reference, batch_size=batch_size, work=work)
-    part = histories.with_reference(new, logps, job=jobs.reference(reference, section))
-
-    tables.write_parts({**tables.read_parts(previous, History), iteration: part}, out, History)
+    with journal.opened(
+        out, History, job=job, on=histories.REFERRED, values=histories.LOGPS, fresh=section.fresh
+    ) as rows:
+        if not (missing := rows.missing(wanted)).is_empty():
+            work = tables.JOURNAL / "reference"
+            logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=work)
+            rows.keep(histories.with_reference(missing, logps, part_pairs=section.part_pairs))
+        part = rows.fill(wanted).select(History.column_names())
+        tables.write_parts({**tables.read_parts(previous, History), iteration: part}.items(), out, History)
 
 
 if __name__ == "__main__":

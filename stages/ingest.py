@@ -31,7 +31,7 @@ def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, count
         ingested[name] = cleaned
 
     compared = {name: cleaned.table for name, cleaned in ingested.items() if cleaned.kind == "preferences"}
-    tables.write_parts(compared, preferences, Preferences)
+    tables.write_parts(compared.items(), preferences, Preferences)
     tables.write(cleaning.of_kind(ingested, "instructions"), instructions, Instructions)
     tables.write(cleaning.of_kind(ingested, "prompts"), pool, PromptPool)
     tables.write(cleaning.rejects(ingested), dropped, Rejects)

@@ -2,20 +2,25 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, histories, jobs, params, tables, trainers
+from rlhf_data import cli, histories, jobs, journal, params, tables, trainers
 from rlhf_data.schemas import History, Preferences
 
 
 def main(mix: Path, reference: Path, out: Path) -> None:
     profile = params.load()
-    section = profile.train_policy
+    section, policy = profile.history, profile.train_policy
     pairs = histories.offline_pairs(tables.read(mix / "train.parquet", Preferences), pairs=profile.offline.pairs)
+    job = jobs.reference(reference, policy)
+    wanted = histories.referred(pairs, job=job)
 
-    work, batch_size = tables.JOURNAL / "reference", profile.history.batch_size
-    logps = trainers.reference_logps(section, pairs, reference, batch_size=batch_size, work=work)
-    part = histories.with_reference(pairs, logps, job=jobs.reference(reference, section))
-
-    tables.write_parts({"iter0": part}, out, History)
+    with journal.opened(
+        out, History, job=job, on=histories.REFERRED, values=histories.LOGPS, fresh=section.fresh
+    ) as rows:
+        if not (missing := rows.missing(wanted)).is_empty():
+            work = tables.JOURNAL / "reference"
+            logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=work)
+            rows.keep(histories.with_reference(missing, logps, part_pairs=section.part_pairs))
+        tables.write_parts([("iter0", rows.fill(wanted).select(History.column_names()))], out, History)
 
 
 if __name__ == "__main__":

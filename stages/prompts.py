@@ -20,7 +20,7 @@ def main(pool: Path, tokenizer: Path, out: Path, dropped: Path) -> None:
     usable, rejects = prompts.usable(counted, max_tokens=section.max_tokens)
     dealt = prompts.deal(usable, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
 
-    tables.write_parts(dealt, out, Prompts)
+    tables.write_parts(dealt.items(), out, Prompts)
     tables.write(rejects, dropped, Rejects)
     for name, table in dealt.items():
         print(f"{name}: {table.height} prompts", f"of {sizes[name]} asked for" if name in sizes else "")

@@ -12,7 +12,7 @@ def main(counts: Path, ingest: Path, prompts: Path, rejects: Path, report: Path)
 
     dropped = cleaning.by_source(ingested["source"].to_list(), [early, late])
 
-    tables.write_parts(dropped, rejects, Rejects)
+    tables.write_parts(dropped.items(), rejects, Rejects)
     tables.write_csv(cleaning.report(ingested, dropped, late), report)
 
 

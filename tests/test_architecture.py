@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "rlhf_data"
 FLOORS = {
     "words": {"errors", "schemas", "params", "sections", "engines", "records", "ids"},
-    "io": {"tables", "readers", "queries", "cli", "jobs", "offline_plots"},
+    "io": {"tables", "readers", "queries", "cli", "jobs", "journal", "locks", "versions", "offline_plots"},
     "adapters": {"arguments", "generators", "scorers", "trainers", "models", "tokenization"},
     "sources": {"sources"},
     "world": {"world"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ SCRIPT = '''"""what goes in → what comes out.
 
 Two paragraphs, as written."""
 
+import sys
 from pathlib import Path
 
 from rlhf_data import cli
@@ -24,7 +26,9 @@ from rlhf_data.errors import TableError
 
 
 def main(reward_model: Path, iteration: str, rows: int) -> None:
-    print(repr(reward_model), repr(iteration), repr(rows))
+    print(repr(reward_model), repr(iteration), repr(rows), flush=True)
+    if rows == 99:
+        sys.stdin.read()  # until it is interrupted
     if rows == 0:
         raise TableError("rewards.parquet: no rows\\n  score again")
     if rows < 0:
@@ -36,15 +40,23 @@ if __name__ == "__main__":
 '''
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     (folder / "script.py").write_text(SCRIPT)
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, folder / "script.py", *arguments],
-        capture_output=True,
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf8"},
-        check=False,
     )
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    with start(folder, *arguments) as process:
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def test_parameters_are_flags_of_their_types(tmp_path: Path) -> None:
@@ -107,3 +119,24 @@ def test_a_stage_away_from_the_root(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == "ParamsError: params.yaml: absent; run this from the project's root\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_process_a_command_line_and_an_interruption_is_said(tmp_path: Path, number: signal.Signals) -> None:
+    arguments = ("--rows", "99", "--iteration", "iter1", "--reward-model", "x")
+    with start(tmp_path, *arguments) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline()  # it is at work
+
+        second = run(tmp_path, *arguments)
+        other = run(tmp_path, "--rows", "2", *arguments[2:])
+        first.send_signal(number)
+        _, told = first.communicate()
+
+    assert second.returncode == 1
+    assert f"is being done by process {first.pid}," in second.stderr
+    assert other.returncode == 0
+    assert (first.returncode, told) == (
+        130,
+        "interrupted; what was finished is kept, and `dvc repro` goes on from there\n",
+    )

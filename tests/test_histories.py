@@ -9,7 +9,7 @@ import pytest
 
 from rlhf_data import tables
 from rlhf_data.errors import TableError
-from rlhf_data.histories import in_scope, offline_pairs, with_reference
+from rlhf_data.histories import LOGPS, in_scope, offline_pairs, referred, with_reference
 from rlhf_data.schemas import History, Pairs, Preferences
 
 FISH = [{"role": "user", "content": "Name a fish."}]
@@ -39,6 +39,7 @@ def logps(rows: list[tuple[str, float, float]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
+LOGPS_OF_A = logps([("a", -1.0, -2.0)])
 MIX = mix([("b", "A carp.", "A whale."), ("b", "A pike.", "A bat."), ("a", "An eel.", "A cow."), ("c", "x", "y")])
 
 
@@ -52,11 +53,11 @@ def test_offline_pairs_are_the_first_of_each_prompt() -> None:
 
 
 def test_no_offline_pairs_have_the_types_of_pairs() -> None:
-    none = offline_pairs(MIX, pairs=0)
-    part = with_reference(none, logps([]), job="j")
-    assert tables.check(part, History, Path("iter0")).height == 0
-    following = with_reference(pairs([("a", 1)]), logps([("a", -1.0, -2.0)]), job="j")
-    assert pl.concat([tables.check(one, History, Path("t")) for one in (part, following)]).height == 1
+    none = referred(offline_pairs(MIX, pairs=0), job="j").hstack(logps([]).select(LOGPS))
+    part = tables.check(none, History, Path("iter0"))
+    (following,) = with_reference(referred(pairs([("a", 1)]), job="j"), lambda some: LOGPS_OF_A, part_pairs=1)
+    assert part.height == 0
+    assert pl.concat([part, tables.check(following, History, Path("t"))]).height == 1
 
 
 def test_too_few_offline_pairs() -> None:
@@ -64,17 +65,29 @@ def test_too_few_offline_pairs() -> None:
         offline_pairs(MIX, pairs=4)
 
 
-def test_reference_log_probabilities_are_joined_by_prompt() -> None:
-    joined = with_reference(pairs([("b", 2), ("a", 2)]), logps([("a", -1.0, -2.0), ("b", -3.0, -4.0)]), job="j")
+def test_reference_log_probabilities_come_in_parts_and_are_joined_by_prompt() -> None:
+    given = {"b": (-3.0, -4.0), "a": (-1.0, -2.0), "c": (-5.0, -6.0)}
+    asked = []
+
+    def reference(some: pl.DataFrame) -> pl.DataFrame:
+        asked.append(some["prompt_id"].to_list())
+        return logps([(one, *given[one]) for one in reversed(asked[-1])])
+
+    rows = referred(pairs([("b", 2), ("a", 2), ("c", 2)]), job="j")
+    joined = pl.concat(with_reference(rows, reference, part_pairs=2))
+
     checked = tables.check(joined, History, Path("iter2"))
-    assert checked.select("prompt_id", "ref_chosen_logps", "ref_rejected_logps", "job").rows() == [
+    assert asked == [["b", "a"], ["c"]]
+    assert checked.select("prompt_id", *LOGPS, "job").rows() == [
         ("b", -3.0, -4.0, "j"),
         ("a", -1.0, -2.0, "j"),
+        ("c", -5.0, -6.0, "j"),
     ]
 
 
 def test_a_pair_without_reference_is_no_history() -> None:
-    joined = with_reference(pairs([("b", 2), ("a", 2)]), logps([("a", -1.0, -2.0)]), job="j")
+    rows = referred(pairs([("b", 2), ("a", 2)]), job="j")
+    (joined,) = with_reference(rows, lambda some: LOGPS_OF_A, part_pairs=5)
     with pytest.raises(TableError, match=r"ref_chosen_logps\|nullability: broken by 1 of 2 rows"):
         tables.check(joined, History, Path("iter2"))
 

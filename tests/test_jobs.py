@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rlhf_data import jobs
-from rlhf_data.sections import Params
+from rlhf_data.sections import LlamaSize, Params
 
 
 @pytest.fixture
@@ -57,21 +57,24 @@ def test_where_the_checkpoint_lies_does_not_count(checkpoint: Path) -> None:
         ({"batch_size": 7}, False),
         ({"part_prompts": 7}, False),
         ({"samples": 7}, False),
+        ({"temperatures": [0.7]}, False),  # which a row has beside its job
+        ({"fresh": True}, False),
         ({"max_model_len": 200}, False),
         ({"tensor_parallel": 2}, False),
         ({"gpu_memory_utilization": 0.5}, False),
     ],
 )
 def test_generation(checkpoint: Path, tiny: Params, change: dict[str, Any], counts: bool) -> None:
-    before = jobs.generation(checkpoint, tiny.generate, temperature=1.0)
-    assert (jobs.generation(checkpoint, replace(tiny.generate, **change), temperature=1.0) != before) is counts
-    assert jobs.generation(checkpoint, tiny.generate, temperature=0.7) != before
+    before = jobs.generation(checkpoint, tiny.generate)
+    assert (jobs.generation(checkpoint, replace(tiny.generate, **change)) != before) is counts
 
 
 def test_scoring(checkpoint: Path, tiny: Params) -> None:
     before = jobs.scoring(checkpoint, tiny.score, max_length=256)
     assert jobs.scoring(checkpoint, replace(tiny.score, batch_tokens=7), max_length=256) == before
+    assert jobs.scoring(checkpoint, replace(tiny.score, part_prompts=7), max_length=256) == before
     assert jobs.scoring(checkpoint, replace(tiny.score, precision="bf16"), max_length=256) != before
+    assert jobs.scoring(checkpoint, replace(tiny.score, engine="vllm"), max_length=256) != before
     assert jobs.scoring(checkpoint, tiny.score, max_length=128) != before
 
 
@@ -89,3 +92,34 @@ def test_scoring(checkpoint: Path, tiny: Params) -> None:
 def test_reference(checkpoint: Path, tiny: Params, change: dict[str, Any], counts: bool) -> None:
     before = jobs.reference(checkpoint, tiny.train_policy)
     assert (jobs.reference(checkpoint, replace(tiny.train_policy, **change)) != before) is counts
+
+
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ({"learning_rate": 1.0}, True),
+        ({"revision": "main"}, True),
+        ({"micro_batch_size": 16}, True),
+        ({"save_steps": 7}, False),
+        ({"logging_steps": 7}, False),
+    ],
+)
+def test_training(checkpoint: Path, tmp_path: Path, tiny: Params, change: dict[str, Any], counts: bool) -> None:
+    rows = tmp_path / "train.parquet"
+    rows.write_bytes(b"rows")
+    before = jobs.training(tiny.train_reward, rows, checkpoint, seed=0)
+    assert (jobs.training(replace(tiny.train_reward, **change), rows, checkpoint, seed=0) != before) is counts
+    assert jobs.training(tiny.train_reward, rows, checkpoint, seed=1) != before
+    assert jobs.training(tiny.train_reward, rows, "hub/id", seed=0) != before
+    rows.write_bytes(b"other rows")
+    assert jobs.training(tiny.train_reward, rows, checkpoint, seed=0) != before
+    rows.write_bytes(b"rows")
+    (checkpoint / "model.safetensors").write_bytes(b"other weights")
+    assert jobs.training(tiny.train_reward, rows, checkpoint, seed=0) != before
+
+
+def test_training_of_a_new_model(tmp_path: Path, tiny: Params) -> None:
+    before = jobs.training(tiny.train_sft, tmp_path, seed=0)
+    assert isinstance(tiny.train_sft.base, LlamaSize)
+    deeper = replace(tiny.train_sft, base=replace(tiny.train_sft.base, layers=3))
+    assert jobs.training(deeper, tmp_path, seed=0) != before

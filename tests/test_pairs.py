@@ -10,7 +10,7 @@ import pytest
 
 from rlhf_data import tables
 from rlhf_data.errors import TableError
-from rlhf_data.pairs import best_worst, summary, with_rewards
+from rlhf_data.pairs import best_worst, in_parts, with_rewards
 from rlhf_data.schemas import Generations, Pairs, Rewards
 
 PROMPT = [{"role": "user", "content": "Name a fish."}]
@@ -27,7 +27,7 @@ def scored(rows: list[Row]) -> pl.DataFrame:
         schema=Generations.create_empty().schema,
         orient="row",
     )
-    rewards = [(prompt_id, sample, 3, reward, "j") for prompt_id, sample, _, reward, *_ in rows]
+    rewards = [(prompt_id, sample, 3, "x", reward, "j") for prompt_id, sample, _, reward, *_ in rows]
     return with_rewards(generations, pl.DataFrame(rewards, schema=Rewards.create_empty().schema, orient="row"))
 
 
@@ -152,12 +152,15 @@ def test_no_prompts() -> None:
 def test_rewards_and_responses_must_match_one_to_one() -> None:
     whole = scored([("a", 0, "x", 1.0), ("a", 1, "y", 0.0), ("b", 0, "z", 2.0)])
     generations = whole.drop("reward")
-    rewards = whole.select(Rewards.column_names())
+    rewards = whole.select("prompt_id", "sample", "reward")
     assert with_rewards(generations, rewards.reverse())["reward"].to_list() == [1.0, 0.0, 2.0]
     with pytest.raises(TableError, match=r"2 responses have no reward, 0 rewards have no response\n"):
         with_rewards(generations, rewards[:1])
     with pytest.raises(TableError, match=r"0 responses have no reward, 1 rewards have no response\n"):
         with_rewards(generations[1:], rewards)
+
+
+SETTINGS: Any = {"length_penalty": 0.0, "min_margin": 0.0, "drop_truncated": True}
 
 
 def test_summary() -> None:
@@ -170,20 +173,31 @@ def test_summary() -> None:
         ("c", 0, "x", 1.0),
         ("c", 1, "y", 1.0),
     ]
-    prompts = pl.DataFrame({"prompt_id": list("abc"), "prompt": [PROMPT] * 3})
+    prompts = pl.DataFrame({"prompt_id": list("abcd"), "prompt": [PROMPT] * 4})
     table = scored(rows)
-    found, counts = best_worst(table, prompts, length_penalty=0.0, min_margin=0.0, drop_truncated=True)
-    assert summary(table, found, counts) == {
-        "prompts": 3,
+    found, summary = in_parts([table[:3], table[3:]], prompts, **SETTINGS)
+    assert found.equals(best_worst(table, prompts, **SETTINGS)[0])
+    assert summary == {
+        "prompts": 4,
         "responses": 7,
         "truncated_responses": 1,
         "empty_responses": 0,
         "pairs": 2,
-        "unpaired": {"tie": 1},
+        "unpaired": {"tie": 1, "too_few_usable": 1},
         "margin_mean": 1.375,
         "chosen_reward_mean": 1.5,
         "rejected_reward_mean": 0.125,
         "chosen_chars_mean": 2.0,
         "rejected_chars_mean": 1.5,
     }
-    assert summary(table, found.clear(), counts)["margin_mean"] is None
+    _, nothing = in_parts([table.clear()], prompts, **SETTINGS)
+    assert nothing["margin_mean"] is None
+    assert nothing["unpaired"] == {"too_few_usable": 4}
+
+
+@pytest.mark.parametrize("parts", [[slice(0, 1), slice(1, 3)], [slice(0, 2), slice(2, 3), slice(0, 2)]])
+def test_responses_to_one_prompt_in_two_parts_are_an_error(parts: list[slice]) -> None:
+    table = scored([("a", 0, "x", 1.0), ("a", 1, "y", 0.25), ("b", 0, "z", 0.5)])
+    prompts = pl.DataFrame({"prompt_id": list("ab"), "prompt": [PROMPT] * 2})
+    with pytest.raises(TableError, match="one whose other responses stand in another part"):
+        in_parts((table[part] for part in parts), prompts, **SETTINGS)

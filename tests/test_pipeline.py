@@ -83,6 +83,21 @@ def dvc(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def git(folder: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=Zoo", "-c", "user.email=zoo@example.org")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def rows_of(output: str) -> dict[str, tuple[int, ...]]:
+    """By table: rows wanted, from the previous version, from an interrupted run, and computed."""
+    said = re.findall(
+        r"^(\w+-iter\d+)-[\w-]+: (\d+) rows wanted.*: (\d+) from the.* version, (\d+) from an .* run, (\d+) to compute",
+        output,
+        flags=re.MULTILINE,
+    )
+    return {name: tuple(int(number) for number in numbers) for name, *numbers in said}
+
+
 def stages_run(output: str) -> list[str]:
     return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
@@ -172,14 +187,69 @@ def test_a_comment_in_plumbing_runs_nothing(project: Path) -> None:
 
 
 def test_a_length_penalty_spares_what_it_cannot_change_and_comes_back_from_the_run_cache(project: Path) -> None:
+    before = pl.read_parquet(project / "data/pairs/iter1.parquet")
     set_param(project, "pair", "length_penalty", 0.5)
-    ran = stages_run(dvc(project, "repro"))
+    output = dvc(project, "repro")
+    ran = stages_run(output)
 
+    same = before.join(
+        pl.read_parquet(project / "data/pairs/iter1.parquet"), on=["prompt_id", "chosen", "rejected"]
+    ).height
+    assert 0 < same < before.height
+    assert rows_of(output)["history-iter1"][1] == same  # log-probabilities of pairs that stay are not computed again
     assert ran[0] == "pair@iter1"
     upstream = ("ingest", "mix", "tokenizer", "prompts", "train_sft", "train_reward", "generate@iter1", "score@iter1")
     assert not set(ran) & {*upstream, "evaluate@iter0", "offline"}
 
     set_param(project, "pair", "length_penalty", 0.01)
+    assert stages_run(dvc(project, "repro")) == []
+
+
+def test_more_prompts_cost_what_is_new_even_in_a_clone_that_has_pulled_nothing(project: Path, tmp_path: Path) -> None:
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "first")
+    dvc(project, "remote", "add", "-d", "--local", "store", str(tmp_path / "store"))
+    dvc(project, "push", "-q")
+    git(tmp_path, "clone", "-q", str(project), "clone")
+    clone = tmp_path / "clone"
+    dvc(clone, "remote", "add", "-d", "--local", "store", str(tmp_path / "store"))
+    old = pl.read_parquet(project / "data/generations/iter1/*.parquet")
+
+    set_param(clone, "prompts", "per_iteration", 17)
+    output = dvc(clone, "repro", "--pull", "pair@iter1")
+
+    assert (
+        {"generate@iter1", "score@iter1"}
+        <= set(stages_run(output))
+        <= {"prompts", "generate@iter1", "score@iter1", "pair@iter1"}
+    )
+    wanted, reused, recovered, computed = rows_of(output)["generations-iter1"]
+    assert (wanted, reused, recovered, computed) == (17 * 4, 16 * 4, 0, 4)
+    assert rows_of(output)["rewards-iter1"][3] <= 4
+    new = pl.read_parquet(clone / "data/generations/iter1/*.parquet")
+    assert new.head(old.height).equals(old)
+    first = "data/generations/iter1/part-00000.parquet"
+    assert (clone / first).read_bytes() == (project / first).read_bytes()  # so that it is not stored again
+
+
+def test_a_fresh_run_uses_no_earlier_row_and_says_so(project: Path) -> None:
+    old = pl.read_parquet(project / "data/generations/iter1/*.parquet")
+    set_param(project, "generate", "fresh", True)
+    output = dvc(project, "repro", "generate@iter1")
+    set_param(project, "generate", "fresh", False)
+
+    assert "fresh: true" in output
+    assert rows_of(output)["generations-iter1"] == (64, 0, 0, 64)
+    assert pl.read_parquet(project / "data/generations/iter1/*.parquet").equals(old)
+    assert stages_run(dvc(project, "repro")) == []
+
+
+def test_training_settings_compute_no_log_probability_again(project: Path) -> None:
+    set_param(project, "train_policy", "beta", 0.2)
+    output = dvc(project, "repro", "train_policy@iter1")
+    set_param(project, "train_policy", "beta", 0.1)
+
+    assert stages_run(output) == ["train_policy@iter1"]
     assert stages_run(dvc(project, "repro")) == []
 
 

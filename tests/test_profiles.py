@@ -69,7 +69,7 @@ def test_the_paper_s_numbers() -> None:
     assert (policy.lr_scheduler, policy.warmup_ratio, policy.loss) == ("cosine", 0.03, "sigmoid")
     assert (policy.init, policy.scope) == ("previous", "cumulative")
     generate = paper.generate  # section 3.3
-    assert (generate.engine, generate.samples, generate.temperature, generate.max_tokens) == ("vllm", 8, 1.0, 2048)
+    assert (generate.engine, generate.samples, generate.temperatures, generate.max_tokens) == ("vllm", 8, [1.0], 2048)
     assert paper.prompts.per_iteration == 20_000
     assert len(params.project().iterations) == 3
     assert paper.pair.length_penalty == 0.001  # section 4.2, equation 9
@@ -83,7 +83,7 @@ def test_vllm_takes_the_paper_s_generation_arguments(policy_dir: Path) -> None:
 
     section = params.load_profile("llama3-8b").generate
     engine = EngineArgs(**generators.vllm_arguments(policy_dir, section))
-    sampling = generators.vllm_sampling(section, temperature=section.temperature, seed=7)
+    sampling = generators.vllm_sampling(section, temperature=section.temperatures[0], seed=7)
 
     assert (engine.dtype, engine.max_model_len, engine.enable_prefix_caching) == ("bfloat16", 8192, True)
     assert (sampling.temperature, sampling.max_tokens, sampling.seed, sampling.top_p) == (1.0, 2048, 7, 1.0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import random
+import subprocess
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dataframely as dy
@@ -11,14 +13,14 @@ import polars as pl
 import pytest
 
 from rlhf_data import tables
-from rlhf_data.errors import TableError
+from rlhf_data.errors import StorageError, TableError
 from rlhf_data.schemas import Pairs, Prompts, Rewards
 
 PROMPT = [{"role": "user", "content": "Name a fish."}]
-ROWS = [("a", 0, 1, 0.5, "j"), ("a", 1, 1, -1.5, "j"), ("b", 0, 1, 2.0, "j")]
+ROWS = [("a", 0, 1, "x", 0.5, "j"), ("a", 1, 1, "y", -1.5, "j"), ("b", 0, 1, "x", 2.0, "j")]
 
 
-def rewards(rows: Sequence[tuple[str | None, int, int, float, str]]) -> pl.DataFrame:
+def rewards(rows: Sequence[tuple[str | None, int, int, str, float, str]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=Rewards.create_empty().schema, orient="row")
 
 
@@ -42,23 +44,27 @@ def test_nested_and_empty_tables_come_back_the_same(tmp_path: Path) -> None:
 
 
 def test_columns_are_written_in_the_schemas_order_and_types(tmp_path: Path) -> None:
-    shuffled = rewards(ROWS).select("job", "reward", pl.col("sample").cast(pl.Int64), "iteration", "prompt_id")
+    shuffled = rewards(ROWS).select(
+        "job", "response_id", "reward", pl.col("sample").cast(pl.Int64), "iteration", "prompt_id"
+    )
     tables.write(shuffled, tmp_path / "t.parquet", Rewards)
     assert pl.read_parquet_schema(tmp_path / "t.parquet") == dict(Rewards.create_empty().schema)
 
 
 def test_parts_are_read_by_name_and_in_order(tmp_path: Path) -> None:
-    tables.write_parts({"part-00001": rewards(ROWS[2:]), "part-00000": rewards(ROWS[:2])}, tmp_path / "t", Rewards)
+    tables.write_parts(
+        {"part-00001": rewards(ROWS[2:]), "part-00000": rewards(ROWS[:2])}.items(), tmp_path / "t", Rewards
+    )
     assert tables.read(tmp_path / "t", Rewards).rows() == ROWS
     parts = tables.read_parts(tmp_path / "t", Rewards)
     assert {name: part.rows() for name, part in parts.items()} == {"part-00000": ROWS[:2], "part-00001": ROWS[2:]}
-    tables.write_parts({"only": rewards(ROWS[:1])}, tmp_path / "t", Rewards)
+    tables.write_parts({"only": rewards(ROWS[:1])}.items(), tmp_path / "t", Rewards)
     assert files(tmp_path) == ["t", "t/only.parquet"]
 
 
 def test_a_key_is_unique_over_all_parts(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match=r"primary_key: broken by 2 of 2 rows"):
-        tables.write_parts({"x": rewards(ROWS[:1]), "y": rewards(ROWS[:1])}, tmp_path / "t", Rewards)
+    with pytest.raises(TableError, match="prompt_id, sample is unique over all parts: broken by 2 rows"):
+        tables.write_parts({"x": rewards(ROWS[:1]), "y": rewards(ROWS[:1])}.items(), tmp_path / "t", Rewards)
     assert files(tmp_path) == []
 
 
@@ -66,9 +72,9 @@ def test_a_key_is_unique_over_all_parts(tmp_path: Path) -> None:
     ("broken", "rules"),
     [
         (rewards([*ROWS, ROWS[0]]), ["primary_key: broken by 2 of 4 rows"]),
-        (rewards([("a", 0, 1, float("nan"), "j"), *ROWS[1:]]), ["reward_is_finite: broken by 1 of 3 rows"]),
-        (rewards([("a", 0, 1, float("inf"), "j"), *ROWS[1:]]), ["reward_is_finite: broken by 1 of 3 rows"]),
-        (rewards([(None, 0, 1, 0.5, "j"), *ROWS[1:]]), ["prompt_id|nullability: broken by 1 of 3 rows"]),
+        (rewards([("a", 0, 1, "x", float("nan"), "j"), *ROWS[1:]]), ["reward_is_finite: broken by 1 of 3 rows"]),
+        (rewards([("a", 0, 1, "x", float("inf"), "j"), *ROWS[1:]]), ["reward_is_finite: broken by 1 of 3 rows"]),
+        (rewards([(None, 0, 1, "x", 0.5, "j"), *ROWS[1:]]), ["prompt_id|nullability: broken by 1 of 3 rows"]),
         (rewards(ROWS).with_columns(sample=pl.lit(300)), ["sample|dtype: broken by 3 of 3 rows"]),
         (rewards(ROWS).with_columns(reward=pl.lit("high")), ["reward|dtype: broken by 3 of 3 rows"]),
         (rewards(ROWS).drop("job"), ["(3 rows)", "column job is missing"]),
@@ -166,7 +172,7 @@ def test_the_same_table_is_written_to_the_same_bytes(tmp_path: Path, schema: typ
     many = pl.concat([rewards(ROWS).with_columns(prompt_id=pl.col("prompt_id") + str(n)) for n in range(500)])
     for name in ("x", "y"):
         tables.write(many, tmp_path / f"{name}.parquet", schema)
-        tables.write_parts({"part": many}, tmp_path / name, schema)
+        tables.write_parts({"part": many}.items(), tmp_path / name, schema)
     assert (tmp_path / "x.parquet").read_bytes() == (tmp_path / "y.parquet").read_bytes()
     assert (tmp_path / "x/part.parquet").read_bytes() == (tmp_path / "y/part.parquet").read_bytes()
 
@@ -179,3 +185,32 @@ def test_small_reports(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Out of range float"):
         tables.write_json({"reward": float("nan")}, tmp_path / "r.json")
     assert files(tmp_path) == ["log.csv", "r.json"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a disk to fill needs the right to mount one: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_leaves_what_was_there(small_disk: Path) -> None:
+    path = small_disk / "iter1.parquet"
+    tables.write(rewards(ROWS), path, Rewards)
+    noise = random.Random(0)
+    large = rewards([(noise.randbytes(16).hex(), 0, 1, "x", 1.0, "j") for _ in range(10_000)])
+
+    with pytest.raises(StorageError, match=r"iter1.parquet: the disk is full"):
+        tables.write(large, path, Rewards)
+    with pytest.raises(StorageError, match=r"the disk is full"):
+        tables.write_parts([("a", large), ("b", large)], small_disk / "parts", Rewards)
+
+    assert tables.read(path, Rewards).rows() == ROWS
+    assert files(small_disk) == ["iter1.parquet"]
