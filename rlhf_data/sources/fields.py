@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import Any, TypeVar
 
-from rlhf_data.records import BadRecord
+from rlhf_data.records import BadRecord, Comparison, Response, compared
 from rlhf_data.schemas import Message
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
+CHAT_ROLES = ROLES | {"human": "user", "gpt": "assistant"}  # ShareGPT's names too
 NAMES = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
 NAMES_SHOWN = 12  # field names that a message lists
 
@@ -79,6 +81,75 @@ def as_number(found: object, what: str) -> float:
     return number
 
 
+def number(record: object, *names: str) -> float:
+    return as_number(value(record, *names), f"field {names[0]!r}")
+
+
+def score(record: object, *names: str) -> float:
+    """A field's number; null and N/A say that nobody gave one, which is another fault than a wrong layout."""
+    for name in names:
+        if isinstance(record, dict) and name in record and record[name] in (None, "N/A"):
+            raise BadRecord("unrated", f"field {name!r} is {'null' if record[name] is None else 'N/A'}")
+    return number(record, *names)
+
+
+def optional_number(record: object, name: str) -> float | None:
+    """A field's number, also one written as text; None where it is absent, null or other text."""
+    found = record.get(name) if isinstance(record, dict) else None
+    if isinstance(found, str):
+        try:
+            found = float(found)
+        except ValueError:
+            return None
+    return None if found is None else as_number(found, f"field {name!r}")
+
+
+def whole(rating: str) -> int:
+    """A rating written as text."""
+    try:
+        return int(rating[:9])
+    except ValueError as error:
+        raise BadRecord("unrated", f"a rating is {rating[:40]!r}") from error
+
+
+def boolean(record: object, name: str) -> bool:
+    found = value(record, name)
+    if not isinstance(found, bool):
+        raise BadRecord("wrong_layout", f"field {name!r} is {_type(found)}, not a boolean")
+    return found
+
+
+def choice(record: object, name: str) -> int:
+    """A field that says 0 or 1 for one of two sides."""
+    found = number(record, name)
+    if found not in (0, 1):
+        raise BadRecord("wrong_layout", f"field {name!r} is {found}, not 0 or 1")
+    return int(found)
+
+
+def at(record: object, path: str | None) -> Any:
+    """What `path` leads to: a field's name, or names and places in lists with dots between them."""
+    if isinstance(record, dict) and record.get(path) is not None:
+        return record[path]
+    found = record
+    for name in (path or "").split("."):
+        if isinstance(found, list) and name.isdecimal() and int(name[:9]) < len(found):
+            found = found[int(name)]
+        else:
+            found = value(found, name)
+    if found is None:
+        raise BadRecord("wrong_layout", f"field {path!r} is null")
+    return found
+
+
+def optional_at(record: object, path: str | None) -> Any:
+    """What `path` leads to; None where it leads nowhere."""
+    try:
+        return None if path is None else at(record, path)
+    except BadRecord:
+        return None
+
+
 def messages(
     record: object,
     name: str,
@@ -100,6 +171,17 @@ def turn(record: object, *, role: str, content: str, roles: Mapping[str, str]) -
     return {"role": roles[said_by], "content": "".join(_part(part, content) for part in parts).strip()}
 
 
+def any_turn(record: object) -> Message:
+    """A turn in either spelling: `role` and `content`, or `from` and `value`."""
+    role, content = ("from", "value") if isinstance(record, dict) and "from" in record else ("role", "content")
+    return turn(record, role=role, content=content, roles=CHAT_ROLES)
+
+
+def before_answer(turns: list[Message]) -> list[Message]:
+    """The turns without the assistant's last."""
+    return turns[:-1] if turns[-1]["role"] == "assistant" else turns
+
+
 def _part(part: object, content: str) -> str:
     if not isinstance(part, dict):
         return as_text(part, f"field {content!r}")
@@ -118,6 +200,13 @@ def asked(instruction: str, given: str) -> list[Message]:
 
 def answered(prompt: list[Message], response: str) -> list[Message]:
     return [*prompt, {"role": "assistant", "content": response}]
+
+
+def all_pairs(responses: Sequence[Response]) -> list[Comparison]:
+    """Every two responses with unequal scores, the higher one preferred; raises `BadRecord` where there are none."""
+    if len(responses) < 2:
+        raise BadRecord("no_pair", f"{len(responses)} rated response(s)")
+    return usable(lambda pair: compared(*pair), combinations(responses, 2))
 
 
 def usable(make: Callable[[Item], Made], found: Iterable[Item]) -> list[Made]:

@@ -17,5 +17,4 @@ def instructions(record: Any) -> list[Conversation]:
 
 
 def prompts(record: Any) -> list[Prompt]:
-    turns = fields.messages(record, "messages")
-    return [Prompt(turns[:-1] if turns[-1]["role"] == "assistant" else turns)]
+    return [Prompt(fields.before_answer(fields.messages(record, "messages")))]

@@ -12,8 +12,6 @@ from rlhf_data.records import BadRecord, Comparison, Prompt
 from rlhf_data.schemas import Message
 from rlhf_data.sources import fields
 
-ROLES = {"system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant"}
-
 
 def preferences(record: Any) -> list[Comparison]:
     return [Comparison(_prompt(record), _final_turn(record, "chosen"), _final_turn(record, "rejected"))]
@@ -24,11 +22,11 @@ def prompts(record: Any) -> list[Prompt]:
 
 
 def _prompt(record: Any) -> list[Message]:
-    return fields.messages(record, "conversations", role="from", content="value", roles=ROLES)
+    return fields.messages(record, "conversations", role="from", content="value", roles=fields.CHAT_ROLES)
 
 
 def _final_turn(record: Any, side: str) -> str:
-    turn = fields.turn(fields.value(record, side), role="from", content="value", roles=ROLES)
+    turn = fields.turn(fields.value(record, side), role="from", content="value", roles=fields.CHAT_ROLES)
     if turn["role"] != "assistant":
         raise BadRecord("turns_out_of_order", f"{side} is the {turn['role']}'s turn, not the assistant's")
     return turn["content"]
