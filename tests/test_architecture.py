@@ -24,7 +24,7 @@ PACKAGE = ROOT / "rlhf_data"
 FLOORS = {
     "words": {"errors", "schemas", "params", "sections", "engines", "records", "ids"},
     "io": {"tables", "readers", "queries", "cli", "jobs", "offline_plots"},
-    "adapters": {"arguments", "generators", "scorers", "trainers", "models", "tokenization"},
+    "adapters": {"arguments", "generators", "hub", "models", "scorers", "tokenization", "trainers"},
     "sources": {"sources"},
     "world": {"world"},
 }  # every other module is pure: tables in, tables out

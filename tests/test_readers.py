@@ -101,7 +101,9 @@ def test_no_records(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.gz", "a.csv.gz"])
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_truncated_gzip(tmp_path: Path, name: str, share: float) -> None:
-    whole = gzip.compress("\n".join(f'{{"n": {n * n}}}' for n in range(50_000)).encode())
+    join = (",\n" if ".json." in name else "\n").join
+    text = join(f'{{"n": {n * n}}}' for n in range(50_000))
+    whole = gzip.compress((f"[{text}]" if ".json." in name else text).encode())
     (tmp_path / name).write_bytes(whole[: int(len(whole) * share)])
     assert "broken gzip after " in message(tmp_path / name)
 
@@ -124,7 +126,7 @@ def test_gzip_that_is_none_or_damaged(tmp_path: Path) -> None:
         ("a.jsonl", b'{"n": 1}\n' + b"[" * 100_000, "nested too deeply after 1 records"),
         ("a.json", b'[{"n": 1}, ', "not JSON"),
         ("a.json", b'{"n": 1}\n{"n": 2}', "a file with one record a line is named .jsonl"),
-        ("a.json", b'{"data": []}', "JSON, but a dict, not an array"),
+        ("a.json", b'{"data": []}', "not a JSON array, it starts with '{\"data\": []}'"),
         ("a.jsonl", b'{"n": 1}\n{"n": "\xe9"}', "not UTF-8 after 1 records"),
         ("a.json", b'["\xe9"]', "not UTF-8"),
         ("a.csv", b"n\n\xe9\n", "not UTF-8"),
