@@ -248,8 +248,62 @@ class IngestParams:
 
 @section
 class MixParams:
-    max_pairs: Positive | None  # to train on, drawn by hash; null takes all
+    """One mix: its train and test side are drawn by hash."""
+
+    # each source with the share of its comparisons that is drawn; where two say the same, the source named first
+    # stays; null takes all of every source of preferences, by name
+    sources: dict[Name, Annotated[float, Field(gt=0, le=1)]] | None
+    max_pairs: Positive | None  # to train on; null takes all
     max_test_pairs: Positive | None
+
+
+@section
+class NearDuplicateParams:
+    """Similarity is Jaccard's, of the sets of word n-grams."""
+
+    threshold: Annotated[float, Field(gt=0, le=1)]  # from here on a text repeats an earlier one
+    words: Positive  # of an n-gram; a text of fewer is one n-gram
+    permutations: Positive  # of a MinHash signature; more estimate better, and cost memory
+    bands: Positive  # that a signature is cut into; more miss fewer near-duplicates, and compare more
+
+    @model_validator(mode="after")
+    def cuts_evenly(self) -> NearDuplicateParams:
+        if self.permutations % self.bands:
+            raise ValueError(f"permutations {self.permutations} is no multiple of bands {self.bands}")
+        return self
+
+
+@section
+class EvaluationSet:
+    """A file of evaluation items, in any layout that `readers.py` knows."""
+
+    path: str  # taken from `root`
+    field: str  # of a record: its text, or its list of texts
+    sha256: str | None = None  # the pin: another content is refused; a new pin reruns the stages
+
+
+@section
+class ContaminationParams:
+    root: str  # folder that the sets' paths start from, itself relative to the project
+    words: Positive  # of an n-gram; items of fewer are only found as a whole user turn
+    overlap: Annotated[float, Field(gt=0, le=1)]  # share of an item's n-grams, in one user turn
+    sets: Annotated[dict[Name, EvaluationSet], Field(min_length=1)]
+
+
+@section
+class CleanParams:
+    """What a comparison must pass to be in a mix, and a prompt to be in a shard; null leaves a rule out."""
+
+    min_margin: dict[Name, Rate]  # by source, in its own scores: comparisons of a smaller or unknown one are dropped
+    max_tokens: Positive | None  # of a comparison: its prompt and its longer response
+    conflicting_labels: Literal["first", "neither", "keep"]  # of sources that label the same two responses differently
+    near_duplicates: NearDuplicateParams | None
+    contamination: ContaminationParams | None
+
+
+@section
+class Table5Params:
+    complete: list[Name]  # sources that are whole: their prompts and pairs must be the published ones
 
 
 @section
@@ -404,7 +458,9 @@ class Params:
     seed: Count
     held_out: Share  # of all prompts, by content hash, that no model is trained on
     ingest: IngestParams
-    mix: MixParams
+    clean: CleanParams
+    mix: Annotated[dict[Name, MixParams], Field(min_length=1)]
+    table5: Table5Params
     tokenizer: TokenizerParams
     train_sft: SftParams
     train_reward: RewardParams
@@ -418,6 +474,16 @@ class Params:
     evaluate: EvaluateParams
     report: ReportParams
 
+    @model_validator(mode="after")
+    def names_sources_that_there_are(self) -> Params:
+        known = {name for name, source in self.ingest.sources.items() if source.kind == "preferences"}
+        named = {f"mix.{mix}.sources": set(one.sources or ()) for mix, one in self.mix.items()}
+        named |= {"clean.min_margin": set(self.clean.min_margin), "table5.complete": set(self.table5.complete)}
+        for place, sources in named.items():
+            if unknown := sorted(sources - known):
+                raise ValueError(f"{place}: no source of preferences: {', '.join(unknown)}")
+        return self
+
 
 @section
 class Iteration:
@@ -429,5 +495,6 @@ class Project:
     """params.yaml: which profile, and how many iterations."""
 
     profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    mix: Name  # that the reward model is trained on; the profile must have one of this name
     iterations: dict[Annotated[str, Field(pattern=r"^iter[1-9]\d*$")], Iteration]
     policies: list[str]

@@ -2,22 +2,25 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params, prompts, tables, tokenization
+from rlhf_data import cli, contamination, params, prompts, readers, tables, tokenization
 from rlhf_data.schemas import PromptPool, Prompts, Rejects
 
 
 def main(pool: Path, tokenizer: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
-    section = profile.prompts
-    sizes = {
-        **dict.fromkeys(params.project().iterations, section.per_iteration),
-        "dev": section.dev,
-        "test": section.test,
-    }
+    section, against = profile.prompts, None
+    if sets := profile.clean.contamination:
+        raw = {name: readers.pinned(Path(sets.root), one) for name, one in sets.sets.items()}
+        against = contamination.evaluation(raw, sets)
+    sizes = dict.fromkeys(params.project().iterations, section.per_iteration)
+    sizes |= {"dev": section.dev, "test": section.test}
     asked = tables.read(pool, PromptPool)
     counted = asked.with_columns(prompt_tokens=tokenization.count(asked["prompt"], tokenizer))
 
-    usable, rejects = prompts.usable(counted, max_tokens=section.max_tokens)
+    near = profile.clean.near_duplicates
+    usable, rejects = prompts.usable(
+        counted, max_tokens=section.max_tokens, against=against, near=near, seed=profile.seed
+    )
     dealt = prompts.deal(usable, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
 
     tables.write_parts(dealt, out, Prompts)

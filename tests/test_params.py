@@ -13,6 +13,7 @@ from rlhf_data.sections import LlamaSize, Params, WorldSource
 ROOT = Path(__file__).parents[1]
 PROJECT = """
 profile: {profile}
+mix: {mix}
 iterations:
   iter1: {{prev: iter0}}
   iter2: {{prev: {prev}}}
@@ -21,9 +22,9 @@ policies: {policies}
 
 
 def write(folder: Path, edits: dict[str, str], *, profile: str = "tiny", prev: str = "iter1",
-          policies: str = "[iter0, iter1, iter2]") -> None:  # fmt: skip
+          policies: str = "[iter0, iter1, iter2]", mix: str = "all") -> None:  # fmt: skip
     """A project with the tiny profile, of which each text in `edits` is replaced wherever it stands."""
-    (folder / "params.yaml").write_text(PROJECT.format(profile=profile, prev=prev, policies=policies))
+    (folder / "params.yaml").write_text(PROJECT.format(profile=profile, prev=prev, policies=policies, mix=mix))
     text = (ROOT / "params" / "tiny.yaml").read_text()
     for old, new in edits.items():
         assert old in text
