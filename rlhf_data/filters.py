@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import dataframely as dy
 import polars as pl
+import pyarrow as pa
 
 from rlhf_data.errors import SourceError
 from rlhf_data.groups import Groups
@@ -42,9 +43,11 @@ class Growing:
     """A table to which rows are added one at a time."""
 
     def __init__(self, schema: type[dy.Schema]) -> None:
-        self._types = schema.create_empty().schema  # given: an empty table must have them too
-        self._chunks: list[pl.DataFrame] = []
-        self._columns: dict[str, list[Any]] = {name: [] for name in self._types}
+        empty = schema.create_empty()
+        # given: an empty table must have them too; and by way of Arrow, which takes lists of messages ten times faster
+        self._types = empty.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+        self._chunks: list[pl.DataFrame] = [empty]
+        self._columns: dict[str, list[Any]] = {name: [] for name in empty.columns}
         self._held = 0
 
     def append(self, values: Values) -> None:
@@ -59,9 +62,9 @@ class Growing:
         return pl.concat(self._chunks)
 
     def _flush(self) -> None:
-        if self._held or not self._chunks:
-            self._chunks.append(pl.DataFrame(self._columns, schema=self._types))
-        self._columns = {name: [] for name in self._types}
+        if self._held:
+            self._chunks.append(pl.DataFrame(pa.Table.from_pydict(self._columns, schema=self._types)))
+        self._columns = {name: [] for name in self._columns}
         self._held = 0
 
 
