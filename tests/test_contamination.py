@@ -15,7 +15,7 @@ from rlhf_data.sections import ContaminationParams, EvaluationSet
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "data" / "evaluation"
 FOX = "Write a short story about a fox who learns to bake bread in a village by the sea."
-RAW = {
+RAW: dict[str, list[object]] = {
     "chats": [{"turns": [FOX, "Name a fish."]}, {"turns": ["Now in French, please."]}],
     "sums": [{"q": "What is 5 - 3?"}],
 }
