@@ -29,8 +29,8 @@ from rlhf_data import contamination, near_duplicates
 from rlhf_data.sections import ContaminationParams, EvaluationSet, NearDuplicateParams
 from rlhf_data.wording import ngrams, words
 
-NEAR = NearDuplicateParams(threshold=0.8, words=3, permutations=128, bands=32)
-SETS = ContaminationParams(root="", words=8, overlap=0.5, sets={"invented": EvaluationSet(path="", field="prompt")})
+NEAR = NearDuplicateParams(threshold=0.8, words=3, permutations=120, bands=20)
+SETS = ContaminationParams(root="", words=8, overlap=0.6, sets={"invented": EvaluationSet(path="", field="prompt")})
 NEAR_SHARE, ITEMS = 0.05, 6000  # of prompts that are near-duplicates; evaluation items, each planted three times
 
 
