@@ -36,7 +36,7 @@ def preferences(record: Any, *, compat: bool) -> list[Comparison]:
     responses = _by_model(record, "responses", "response", compat)
     ratings = _by_model(record, "annotations", "rating", compat)
     if compat:
-        if list(ratings.values())[-1:] == ["N/A"]:
+        if fields.optional_text(fields.items(record, "annotations")[-1], "rating") == "N/A":
             raise BadRecord("unrated", "the last rating is N/A")
         rated = [(responses[model], rating) for model, rating in ratings.items() if model in responses]
         return fields.usable(lambda pair: _by_text(prompt, *pair), combinations(rated, 2))
