@@ -9,9 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from rlhf_data.records import About
-from rlhf_data.sections import CleanParams, MixParams, RecordSource, WorldSource
-
-UNKNOWN = "unknown"
+from rlhf_data.sections import CleanParams, MixParams, Source, WorldSource
 
 
 class Origin(NamedTuple):
@@ -23,14 +21,9 @@ class Origin(NamedTuple):
     about: About | None
 
 
-def origin(source: RecordSource | WorldSource, format: str, about: About | None, *, seed: int) -> Origin:
-    """Where a source's records come from, as its params pin it."""
-    if isinstance(source, WorldSource):
-        return Origin(format, f"{source.rows:,} records drawn from the embedded world", f"seed {seed}", about)
-    if source.hub is None:
-        return Origin(format, str(source.path), f"sha256 {source.sha256}" if source.sha256 else "not pinned", about)
-    parts = [part for part in (source.config, source.split) if part]
-    return Origin(format, f"{source.hub} ({', '.join(parts)})", source.revision or "not pinned", about)
+def origins(sources: Mapping[str, Source], abouts: Mapping[str, About | None], *, seed: int) -> dict[str, Origin]:
+    """Where the records of each source come from, as its params pin it."""
+    return {name: _origin(source, abouts[name], seed) for name, source in sources.items()}
 
 
 def card(
@@ -74,3 +67,13 @@ def card(
         seed=seed,
     )
 
+
+def _origin(source: Source, about: About | None, seed: int) -> Origin:
+    if isinstance(source, WorldSource):
+        return Origin("world", f"{source.rows:,} records drawn from the embedded world", f"seed {seed}", about)
+    if source.hub is None:
+        return Origin(
+            source.format, str(source.path), f"sha256 {source.sha256}" if source.sha256 else "not pinned", about
+        )
+    parts = ", ".join(part for part in (source.config, source.split) if part)
+    return Origin(source.format, f"{source.hub} ({parts})", source.revision or "not pinned", about)

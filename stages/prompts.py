@@ -8,26 +8,22 @@ from rlhf_data.schemas import PromptPool, Prompts, Rejects
 
 def main(pool: Path, tokenizer: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
-    section, against = profile.prompts, None
-    if sets := profile.clean.contamination:
+    section, rules, against = profile.prompts, profile.clean, None
+    if sets := rules.contamination:
         raw = {name: readers.pinned(Path(sets.root), one) for name, one in sets.sets.items()}
         against = contamination.evaluation(raw, sets)
     sizes = dict.fromkeys(params.project().iterations, section.per_iteration)
     sizes |= {"dev": section.dev, "test": section.test}
     asked = tables.read(pool, PromptPool)
     counted = asked.with_columns(prompt_tokens=tokenization.count(asked["prompt"], tokenizer))
-
-    near = profile.clean.near_duplicates
     usable, rejects = prompts.usable(
-        counted, max_tokens=section.max_tokens, against=against, near=near, seed=profile.seed
+        counted, max_tokens=section.max_tokens, against=against, near=rules.near_duplicates, seed=profile.seed
     )
     dealt = prompts.deal(usable, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
-
     tables.write_parts(dealt, out, Prompts)
     tables.write(rejects, dropped, Rejects)
-    for name, table in dealt.items():
+    for name, table in {**dealt, "dropped": rejects}.items():
         print(f"{name}: {table.height} prompts", f"of {sizes[name]} asked for" if name in sizes else "")
-    print(f"dropped: {rejects.height} prompts")
 
 
 if __name__ == "__main__":

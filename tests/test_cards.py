@@ -42,11 +42,12 @@ def card(rules: CleanParams, wanted: MixParams, *names: str) -> str:
         [("mix1", *row) for row in ROWS if row[0] in names], schema=["mix", "source", "rule", "rows"], orient="row"
     )
     counted = {"prompts": 1100, "pairs": 1213, "prompt_tokens": 9.5, "chosen_tokens": 3.0, "rejected_tokens": 2.0}
+    abouts = {name: about for name, (_, about) in SOURCES.items()}
     return cards.card(
         "mix1",
         account=account,
-        origins={name: cards.origin(one, one.format, about, seed=7) for name, (one, about) in SOURCES.items()},
-        figures=table5.table(dict.fromkeys(SOURCES, counted), {name: about for name, (_, about) in SOURCES.items()}),
+        origins=cards.origins({name: one for name, (one, _) in SOURCES.items()}, abouts, seed=7),
+        figures=table5.table(dict.fromkeys(SOURCES, counted), abouts),
         wanted=wanted,
         rules=rules,
         profile="real",
