@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def records(source: RecordSource) -> Iterator[object]:
         for record in split:
             read += 1
             yield record
-    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, RuntimeError, DatasetsError) as error:
         raise SourceError(
             f"{hub}: split {source.split}: cannot be read after {read} records: {type(error).__name__}: {error}\n"
             "  correct the source's hub, config, files, split or revision in the params, or check the network"

@@ -133,7 +133,7 @@ def _json_array(path: Path) -> Iterator[object]:
                 record, end = decode(held, start)
                 end = _after_space(held, end)
             except json.JSONDecodeError as error:
-                fault, end = str(error), len(held)
+                fault, end = error.msg, len(held)  # its place is that in a block
                 cut = error.msg.startswith("Unterminated string") or error.pos > len(held) - LONGEST_TOKEN
                 if not cut:
                     raise _not_json(path, read, fault) from error
@@ -143,7 +143,8 @@ def _json_array(path: Path) -> Iterator[object]:
                 block = text.read(size)
                 if not block:
                     raise _not_json(path, read, fault)
-                held, start, size = held[start:] + block, 0, size * 2
+                held, size = held[start:] + block, size * 2
+                start = _after_space(held, 0)
                 continue
             yield record
             read += 1
