@@ -119,7 +119,8 @@ def clean(
 def capped(cleaned: Cleaned, *, most: int, pick: str, seed: int) -> Cleaned:
     """At most so many comparisons of each prompt: the first, or those that a hash of their texts and the seed picks.
 
-    A record all of whose comparisons go is dropped as `pairs_per_prompt`; its text is made from the first of them.
+    A record all of whose comparisons go is dropped as `pairs_per_prompt`; its text is made from the first of them. Of
+    records of one response each, only those that are chosen somewhere count.
     """
     order = [fraction(seed, "pairs_per_prompt", one) for one in cleaned.table["pair_id"]]
     if pick == "first":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from inspect import signature
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -19,7 +20,10 @@ from rlhf_data.sources import KINDS, parser
 
 EXAMPLES = Path(__file__).parent / "data"
 SCHEMAS = {"preferences": Preferences, "instructions": Instructions, "prompts": PromptPool}
-NAMED: dict[str, dict[str, list[Any]]] = {"shp": {"min_ratio": [2.0]}, "ultrainteract": {"tasks": [None, ["Coding", "Math_PoT"]]}}
+NAMED: dict[str, dict[str, list[Any]]] = {
+    "shp": {"min_ratio": [2.0]},
+    "ultrainteract": {"tasks": [None, ["Coding", "Math_PoT"]]},
+}
 MINE = {
     "preferences": [
         {"prompt": "task.question", "chosen": "answers.0.text", "rejected": "answers.1.text", "system": "task.how"},
@@ -89,7 +93,14 @@ WRONG: list[Any] = [
         {"": ""},
     ),
     *({"\ud83d": 1}, {"from": "gpt", "value": 3}, [{"role": "user"}], [{"role": [], "content": {}}], deep(30)),
-    *(deep(50_000), {1: 2}, b"bytes", {("a", "b"): 1}, {"role": "user", "content": [{"type": "text", "text": None}]}),
+    *(
+        deep(50_000),
+        "huge " * 5000,
+        {1: 2},
+        b"bytes",
+        {("a", "b"): 1},
+        {"role": "user", "content": [{"type": "text", "text": None}]},
+    ),
 ]
 
 
@@ -123,6 +134,14 @@ def test_wrong_records_never_crash(format: str, kind: str) -> None:
         for raw in tables.check(cleaned.rejects, Rejects, Path("rejects"))["raw"]:
             if len(raw) < filters.RAW_CHARS:  # else cut
                 json.loads(raw)
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS))
+def test_no_option_is_ignored(format: str) -> None:
+    module = __import__(f"rlhf_data.sources.{format}", fromlist=KINDS)
+    taken = {name for kind in kinds(format) for name in list(signature(getattr(module, kind)).parameters)[1:]}
+    shared = {field.name for field in dataclasses.fields(RecordSource)} | {"format", "rows"}
+    assert taken - {"seed"} == {field.name for field in dataclasses.fields(FORMATS[format])} - shared
 
 
 def test_every_format_of_the_params_is_read_and_has_examples() -> None:

@@ -5,7 +5,8 @@
 
 A format has a function for each kind it can give: `preferences`, `instructions`, `prompts`. What it leaves open is a
 keyword parameter of the function, filled from the option of the same name in the source's params (`sections.py`).
-The format of one data set says in `ABOUT` whose it is; `fields` and `transcripts` are what several formats share.
+The format of one data set says in `ABOUT` whose it is. `fields`, `chats` and `transcripts` are what several formats
+share.
 """
 
 from __future__ import annotations

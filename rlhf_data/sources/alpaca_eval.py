@@ -12,8 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Prompt, Response, compared
-from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="AlpacaEval",
@@ -33,15 +32,14 @@ def preferences(record: Any) -> list[Comparison]:
         raise BadRecord("tie", f"the preference is {preference}")
     if not 1 <= preference <= 2:
         raise BadRecord("wrong_layout", f"the preference is {preference}, not 1 to 2")
-    prompt, annotator = _prompt(record), fields.optional_text(record, "annotator") or ABOUT.annotator
+    prompt, annotator = (
+        chats.user_turn(record, "instruction"),
+        fields.optional_text(record, "annotator") or ABOUT.annotator,
+    )
     first = Response(prompt, fields.text(record, "output_1"), 2 - preference, annotator)
     second = Response(prompt, fields.text(record, "output_2"), preference - 1, annotator)
     return [compared(first, second)]
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(_prompt(record))]
-
-
-def _prompt(record: Any) -> list[Message]:
-    return fields.asked(fields.text(record, "instruction"), "")
+    return [Prompt(chats.user_turn(record, "instruction"))]

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Expected, Prompt
-from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="Argilla-Math",
@@ -30,12 +29,8 @@ def preferences(record: Any, *, drop_ties: bool) -> list[Comparison]:
     if drop_ties and high == low:
         raise BadRecord("tie", f"both responses score {high}")
     chosen, rejected = (fields.text(record, f"{side}_response") for side in ("chosen", "rejected"))
-    return [Comparison(_prompt(record), chosen, rejected, high, low, ABOUT.annotator)]
+    return [Comparison(chats.user_turn(record, "instruction"), chosen, rejected, high, low, ABOUT.annotator)]
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(_prompt(record))]
-
-
-def _prompt(record: Any) -> list[Message]:
-    return fields.asked(fields.text(record, "instruction"), "")
+    return [Prompt(chats.user_turn(record, "instruction"))]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Expected, Prompt
-from rlhf_data.sources import fields, transcripts
+from rlhf_data.sources import chats, fields, transcripts
 
 ABOUT = About(
     title="Capybara",
@@ -32,10 +32,10 @@ def preferences(record: Any, *, drop_ties: bool) -> list[Comparison]:
     high, low = (fields.score(record, f"{side}_rating", f"rating_{side}") for side in ("chosen", "rejected"))
     if drop_ties and high == low:
         raise BadRecord("tie", f"both dialogues score {high}")
-    chosen, rejected = (fields.messages(record, side) for side in ("chosen", "rejected"))
+    chosen, rejected = (chats.messages(record, side) for side in ("chosen", "rejected"))
     comparison = transcripts.final_turns(chosen, rejected)
     return [comparison._replace(chosen_score=high, rejected_score=low, annotator=ABOUT.annotator)]
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(transcripts.prompt(fields.messages(record, "chosen")))]
+    return [Prompt(transcripts.prompt(chats.messages(record, "chosen")))]

@@ -14,7 +14,7 @@ from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Expected, Prompt, Response
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="CodeUltraFeedback",
@@ -32,7 +32,7 @@ ABOUT = About(
 def preferences(record: Any, *, compat: bool) -> list[Comparison]:
     """`compat` is the released script's reading, with its two defects: ratings are compared as text, so that "N/A"
     beats "5", and a record goes only, and always, where its last annotation is "N/A"."""
-    prompt = _prompt(record)
+    prompt = chats.user_turn(record, "instruction")
     responses = _by_model(record, "responses", "response", compat)
     ratings = _by_model(record, "annotations", "rating", compat)
     if compat:
@@ -50,11 +50,7 @@ def preferences(record: Any, *, compat: bool) -> list[Comparison]:
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(_prompt(record))]
-
-
-def _prompt(record: Any) -> list[Message]:
-    return fields.asked(fields.text(record, "instruction"), "")
+    return [Prompt(chats.user_turn(record, "instruction"))]
 
 
 def _by_model(record: Any, name: str, what: str, compat: bool) -> dict[str, str]:

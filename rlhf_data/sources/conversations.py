@@ -10,7 +10,7 @@ from typing import Any
 
 from rlhf_data.records import Conversation, Prompt
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats
 
 
 def instructions(record: Any) -> list[Conversation]:
@@ -18,8 +18,8 @@ def instructions(record: Any) -> list[Conversation]:
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(fields.before_answer(_turns(record)))]
+    return [Prompt(chats.before_answer(_turns(record)))]
 
 
 def _turns(record: Any) -> list[Message]:
-    return fields.messages(record, "conversations", role="from", content="value", roles=fields.CHAT_ROLES)
+    return chats.messages(record, "conversations", role="from", content="value", roles=chats.CHAT_ROLES)

@@ -16,7 +16,7 @@ from typing import Any
 
 from rlhf_data.records import BadRecord, Comparison, Conversation, Prompt, Response
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields, transcripts
+from rlhf_data.sources import chats, fields, transcripts
 
 
 def preferences(
@@ -52,12 +52,12 @@ def instructions(
     if messages is not None:
         return [Conversation(_dialogue(record, messages, system))]
     asked = _prompt(record, prompt, system)
-    return [Conversation(fields.answered(asked, _answer(record, response, asked)))]
+    return [Conversation(chats.answered(asked, _answer(record, response, asked)))]
 
 
 def prompts(record: Any, *, prompt: str | None, system: str | None, messages: str | None) -> list[Prompt]:
     if messages is not None:
-        return [Prompt(fields.before_answer(_dialogue(record, messages, system)))]
+        return [Prompt(chats.before_answer(_dialogue(record, messages, system)))]
     return [Prompt(_prompt(record, prompt, system))]
 
 
@@ -70,12 +70,12 @@ def _prompt(record: Any, name: str | None, system: str | None) -> list[Message]:
 def _dialogue(record: Any, name: str | None, system: str | None) -> list[Message]:
     found = fields.at(record, name)
     if isinstance(found, list):
-        turns = [fields.any_turn(turn) for turn in found]
+        turns = [chats.any_turn(turn) for turn in found]
         if not turns:
             raise BadRecord("wrong_layout", f"field {name!r} is an empty list")
     else:
         text = fields.as_text(found, f"field {name!r}")
-        turns = transcripts.turns(text) if transcripts.is_dialogue(text) else fields.asked(text, "")
+        turns = transcripts.turns(text) if transcripts.is_dialogue(text) else chats.asked(text, "")
     instructed = fields.optional_at(record, system)
     if not instructed:
         return turns
@@ -87,7 +87,7 @@ def _answer(record: Any, name: str | None, asked: list[Message]) -> str:
     found = fields.at(record, name)
     if not isinstance(found, list | dict):
         return fields.as_text(found, f"field {name!r}")
-    turns = [fields.any_turn(turn) for turn in (found if isinstance(found, list) else [found])]
+    turns = [chats.any_turn(turn) for turn in (found if isinstance(found, list) else [found])]
     if not turns or turns[-1]["role"] != "assistant":
         raise BadRecord("turns_out_of_order", f"field {name!r} does not end in the assistant's turn")
     if turns[:-1] and turns[:-1] != asked[-len(turns[:-1]) :]:

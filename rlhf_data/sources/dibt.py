@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from rlhf_data.records import About, Expected
+from rlhf_data.records import About
 from rlhf_data.sources.single_prompt import prompts
 
 __all__ = ["ABOUT", "prompts"]
@@ -18,5 +18,4 @@ ABOUT = About(
     citation="Argilla and Hugging Face (2024). 10k Prompts Ranked",
     responses="",
     annotator="human",
-    expected=Expected(10_300),
 )

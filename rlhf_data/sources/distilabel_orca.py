@@ -13,7 +13,7 @@ from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Expected, Prompt
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="OpenOrca",
@@ -54,6 +54,6 @@ def _prompt(record: Any, system: str, drop_gsm8k: bool) -> list[Message]:
         raise BadRecord("gsm8k", "the prompt is in GSM8K's training set")
     asked, instructed = fields.text(record, "input"), fields.optional_text(record, "system")
     if system == "prepend":
-        return fields.asked(instructed, asked)
+        return chats.asked(instructed, asked)
     first: list[Message] = [{"role": "system", "content": instructed}] if system == "message" and instructed else []
-    return [*first, *fields.asked(asked, "")]
+    return [*first, *chats.asked(asked, "")]

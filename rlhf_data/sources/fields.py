@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from typing import Any, TypeVar
 
 from rlhf_data.records import BadRecord, Comparison, Response, compared
-from rlhf_data.schemas import Message
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
-ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
-CHAT_ROLES = ROLES | {"human": "user", "gpt": "assistant"}  # ShareGPT's names too
 NAMES = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
 NAMES_SHOWN = 12  # field names that a message lists
 
@@ -148,58 +145,6 @@ def optional_at(record: object, path: str | None) -> Any:
         return None if path is None else at(record, path)
     except BadRecord:
         return None
-
-
-def messages(
-    record: object,
-    name: str,
-    *,
-    role: str = "role",
-    content: str = "content",
-    roles: Mapping[str, str] = ROLES,
-) -> list[Message]:
-    """A field's turns; `role` and `content` are what the format calls a turn's fields, `roles` what it calls roles."""
-    return [turn(found, role=role, content=content, roles=roles) for found in items(record, name)]
-
-
-def turn(record: object, *, role: str, content: str, roles: Mapping[str, str]) -> Message:
-    said_by = text(record, role)
-    if said_by not in roles:
-        raise BadRecord("unknown_role", f"{said_by[:40]!r} is none of: {', '.join(roles)}")
-    said = value(record, content)
-    parts = said if isinstance(said, list) else [said]
-    return {"role": roles[said_by], "content": "".join(_part(part, content) for part in parts).strip()}
-
-
-def any_turn(record: object) -> Message:
-    """A turn in either spelling: `role` and `content`, or `from` and `value`."""
-    role, content = ("from", "value") if isinstance(record, dict) and "from" in record else ("role", "content")
-    return turn(record, role=role, content=content, roles=CHAT_ROLES)
-
-
-def before_answer(turns: list[Message]) -> list[Message]:
-    """The turns without the assistant's last."""
-    return turns[:-1] if turns[-1]["role"] == "assistant" else turns
-
-
-def _part(part: object, content: str) -> str:
-    if not isinstance(part, dict):
-        return as_text(part, f"field {content!r}")
-    if part.get("type") != "text":
-        raise BadRecord("not_text", f"a part of {content!r} is not of type text")
-    # unstripped here: a space may stand between two parts
-    found = value(part, "value", "text")
-    as_text(found, "a text part")
-    return str(found)
-
-
-def asked(instruction: str, given: str) -> list[Message]:
-    """One user turn: an instruction, and what it is to be done with, if anything."""
-    return [{"role": "user", "content": "\n\n".join(part for part in (instruction, given) if part)}]
-
-
-def answered(prompt: list[Message], response: str) -> list[Message]:
-    return [*prompt, {"role": "assistant", "content": response}]
 
 
 def all_pairs(responses: Sequence[Response]) -> list[Comparison]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from rlhf_data.records import About, Expected
+from rlhf_data.records import About
 from rlhf_data.sources.instruction_response import instructions, prompts
 
 __all__ = ["ABOUT", "instructions", "prompts"]
@@ -18,5 +18,4 @@ ABOUT = About(
     citation="Peng et al. (2023). Instruction Tuning with GPT-4. arXiv 2304.03277",
     responses="LLM",
     annotator="",
-    expected=Expected(52_000),
 )

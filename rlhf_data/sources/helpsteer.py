@@ -12,8 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import About, BadRecord, Expected, Prompt, Response
-from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="HelpSteer",
@@ -36,15 +35,11 @@ def preferences(record: Any, *, score: str) -> list[Response]:
     """`score` is the mean of the ratings that it names."""
     ratings = [_rating(record, name) for name in SCORES[score]]
     mean = sum(ratings) / len(ratings)
-    return [Response(_prompt(record), fields.text(record, "response"), mean, ABOUT.annotator)]
+    return [Response(chats.user_turn(record, "prompt"), fields.text(record, "response"), mean, ABOUT.annotator)]
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(_prompt(record))]
-
-
-def _prompt(record: Any) -> list[Message]:
-    return fields.asked(fields.text(record, "prompt"), "")
+    return [Prompt(chats.user_turn(record, "prompt"))]
 
 
 def _rating(record: Any, name: str) -> float:

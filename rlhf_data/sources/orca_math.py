@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlhf_data.records import About, Conversation, Expected, Prompt
-from rlhf_data.sources import fields
+from rlhf_data.records import About, Conversation, Prompt
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="Orca-Math",
@@ -18,14 +18,13 @@ ABOUT = About(
     citation="Mitra et al. (2024). Orca-Math: Unlocking the Potential of SLMs in Grade School Math. arXiv 2402.14830",
     responses="LLM",
     annotator="",
-    expected=Expected(200_000),
 )
 
 
 def instructions(record: Any) -> list[Conversation]:
-    asked = fields.asked(fields.text(record, "question"), "")
-    return [Conversation(fields.answered(asked, fields.text(record, "answer")))]
+    asked = chats.user_turn(record, "question")
+    return [Conversation(chats.answered(asked, fields.text(record, "answer")))]
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(fields.asked(fields.text(record, "question"), ""))]
+    return [Prompt(chats.user_turn(record, "question"))]

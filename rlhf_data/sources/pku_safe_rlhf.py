@@ -12,8 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Expected, Prompt
-from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="PKU-SafeRLHF-30K",
@@ -43,12 +42,8 @@ def preferences(record: Any, *, label: str, safety: str, drop_wrong_labels: bool
         raise BadRecord("labels_disagree", f"response {safer} is the safer, response {better} the better")
     chosen = better if label == "better" else safer
     texts = [fields.text(record, f"response_{side}") for side in (0, 1)]
-    return [Comparison(_prompt(record), texts[chosen], texts[1 - chosen], annotator=ABOUT.annotator)]
+    return [Comparison(chats.user_turn(record, "prompt"), texts[chosen], texts[1 - chosen], annotator=ABOUT.annotator)]
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(_prompt(record))]
-
-
-def _prompt(record: Any) -> list[Message]:
-    return fields.asked(fields.text(record, "prompt"), "")
+    return [Prompt(chats.user_turn(record, "prompt"))]

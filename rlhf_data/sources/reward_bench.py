@@ -11,7 +11,7 @@ from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Expected, Prompt
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="RewardBench",
@@ -44,5 +44,5 @@ def _prompt(record: Any, subsets: list[str] | None) -> list[Message]:
 def _turns(record: Any) -> list[Message]:
     # the prior sets hold messages
     if isinstance(fields.value(record, "prompt"), list):
-        return fields.messages(record, "prompt")
-    return fields.asked(fields.text(record, "prompt"), "")
+        return chats.messages(record, "prompt")
+    return chats.user_turn(record, "prompt")

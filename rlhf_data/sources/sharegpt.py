@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from rlhf_data.records import About, Expected
+from rlhf_data.records import About
 from rlhf_data.sources.conversations import instructions, prompts
 
 __all__ = ["ABOUT", "instructions", "prompts"]
@@ -18,5 +18,4 @@ ABOUT = About(
     citation="ShareGPT (2023), conversations that users shared",
     responses="LLM",
     annotator="",
-    expected=Expected(90_000),
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from rlhf_data.records import BadRecord, Comparison, Prompt
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 
 def preferences(record: Any) -> list[Comparison]:
@@ -22,11 +22,11 @@ def prompts(record: Any) -> list[Prompt]:
 
 
 def _prompt(record: Any) -> list[Message]:
-    return fields.messages(record, "conversations", role="from", content="value", roles=fields.CHAT_ROLES)
+    return chats.messages(record, "conversations", role="from", content="value", roles=chats.CHAT_ROLES)
 
 
 def _final_turn(record: Any, side: str) -> str:
-    turn = fields.turn(fields.value(record, side), role="from", content="value", roles=fields.CHAT_ROLES)
+    turn = chats.turn(fields.value(record, side), role="from", content="value", roles=chats.CHAT_ROLES)
     if turn["role"] != "assistant":
         raise BadRecord("turns_out_of_order", f"{side} is the {turn['role']}'s turn, not the assistant's")
     return turn["content"]

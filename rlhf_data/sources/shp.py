@@ -12,8 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Expected, Prompt
-from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="SHP",
@@ -39,12 +38,8 @@ def preferences(record: Any, *, min_ratio: float, ratio: str) -> list[Comparison
     if high / low < min_ratio or (ratio == "above" and high / low == min_ratio):
         raise BadRecord("low_ratio", f"{high} to {low}")
     chosen, rejected = (fields.text(record, f"human_ref_{side}") for side in (better, worse))
-    return [Comparison(_prompt(record), chosen, rejected, high, low, ABOUT.annotator)]
+    return [Comparison(chats.user_turn(record, "history"), chosen, rejected, high, low, ABOUT.annotator)]
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(_prompt(record))]
-
-
-def _prompt(record: Any) -> list[Message]:
-    return fields.asked(fields.text(record, "history"), "")
+    return [Prompt(chats.user_turn(record, "history"))]

@@ -13,14 +13,14 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import Comparison, Prompt
-from rlhf_data.sources import fields, transcripts
+from rlhf_data.sources import chats, fields, transcripts
 
 
 def preferences(record: Any) -> list[Comparison]:
-    chosen, rejected = (fields.messages(record, side) for side in ("chosen", "rejected"))
+    chosen, rejected = (chats.messages(record, side) for side in ("chosen", "rejected"))
     high, low = (fields.optional_number(record, f"{side}_score") for side in ("chosen", "rejected"))
     return [transcripts.final_turns(chosen, rejected)._replace(chosen_score=high, rejected_score=low)]
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(transcripts.prompt(fields.messages(record, "chosen")))]
+    return [Prompt(transcripts.prompt(chats.messages(record, "chosen")))]

@@ -14,7 +14,7 @@ from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Expected, Prompt
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="Summarization",
@@ -51,9 +51,9 @@ def _prompt(record: Any, prompt: str, splits: list[str] | None) -> list[Message]
     info = fields.value(record, "info")
     text = fields.text(info, "post", "article")
     if prompt == "raw":
-        return fields.asked(text, "")
+        return chats.asked(text, "")
     title = fields.optional_text(info, "title")
     if fields.optional_text(info, "post"):
         head = f"SUBREDDIT: r/{fields.optional_text(info, 'subreddit')}\nTITLE: {title}\nPOST"
-        return fields.asked(ASKED.format(what="Reddit post", head=head, text=text), "")
-    return fields.asked(ASKED.format(what="news article", head=f"TITLE: {title}\nARTICLE", text=text), "")
+        return chats.asked(ASKED.format(what="Reddit post", head=head, text=text), "")
+    return chats.asked(ASKED.format(what="news article", head=f"TITLE: {title}\nARTICLE", text=text), "")

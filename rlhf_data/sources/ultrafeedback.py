@@ -14,7 +14,7 @@ from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Expected, Prompt, Response
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="UltraFeedback",
@@ -50,7 +50,7 @@ def prompts(record: Any, *, drop_truthfulqa: bool) -> list[Prompt]:
 def _prompt(record: Any, drop_truthfulqa: bool) -> list[Message]:
     if drop_truthfulqa and fields.text(record, "source") == "truthful_qa":
         raise BadRecord("truthfulqa", "a question of the TruthfulQA benchmark")
-    return fields.asked(fields.text(record, "instruction"), "")
+    return chats.user_turn(record, "instruction")
 
 
 def _score(completion: Any, score: str) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 
 from rlhf_data.records import About, BadRecord, Comparison, Expected, Prompt
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 ABOUT = About(
     title="UltraInteract",
@@ -45,4 +45,4 @@ def prompts(record: Any, *, tasks: list[str] | None) -> list[Prompt]:
 def _prompt(record: Any, tasks: list[str] | None) -> list[Message]:
     if tasks is not None and (task := fields.text(record, "task")) not in tasks:
         raise BadRecord("other_task", f"{task[:40]!r} is none of: {', '.join(tasks)}")
-    return fields.messages(record, "trajectory", role="from", content="value", roles=fields.CHAT_ROLES)
+    return chats.messages(record, "trajectory", role="from", content="value", roles=chats.CHAT_ROLES)
