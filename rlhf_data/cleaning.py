@@ -47,7 +47,9 @@ def report(ingested: pl.DataFrame, rejects: Mapping[str, pl.DataFrame], later: p
     """`source`, `rule`, `rows`: what each rule dropped, and `kept` for the rows that stay.
 
     `ingested` is `Counts`; `rejects` all that was dropped, by source; `later` the part of it that was kept by ingest
-    and dropped after. Raises `TableError` unless kept and dropped add up to the rows read.
+    and dropped after. Rows are records, and a record of comparisons counts as kept once ingest has kept it: what the
+    mixes then drop are comparisons, of which `accounts` keeps the count for each mix. Raises `TableError` unless kept
+    and dropped add up to the rows read.
     """
     dropped = pl.concat(rejects.values()).group_by("source", "rule").agg(rows=pl.len().cast(pl.Int64))
     lost_later = later.group_by("source").agg(lost=pl.len().cast(pl.Int64))

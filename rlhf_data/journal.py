@@ -58,7 +58,7 @@ def opened(
 
 
 class Rows:
-    """The finished rows of one table, in files; of a row only a hash of what decides it, and its place, are in memory."""
+    """The finished rows of one table, in files; memory holds a hash of what decides a row, and its place."""
 
     def __init__(self, folder: Path, schema: type[dy.Schema], *, on: Sequence[str], values: Sequence[str]) -> None:
         self._folder = folder

@@ -30,8 +30,12 @@ def project() -> Project:
 
 
 def load() -> Params:
-    """The profile that params.yaml names."""
-    return load_profile(project().profile)
+    """The profile that params.yaml names; raises `ParamsError` where it has no mix of the name that is trained on."""
+    wanted = project()
+    profile = load_profile(wanted.profile)
+    if wanted.mix not in profile.mix:
+        raise ParamsError(f"params.yaml: mix: {wanted.profile} has no {wanted.mix!r}; it has: {', '.join(profile.mix)}")
+    return profile
 
 
 def load_profile(profile: str) -> Params:

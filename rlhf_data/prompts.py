@@ -7,33 +7,36 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from rlhf_data.contamination import Evaluation
 from rlhf_data.errors import TableError
 from rlhf_data.ids import fraction, is_held_out
+from rlhf_data.near_duplicates import repeats
+from rlhf_data.schemas import Rejects
+from rlhf_data.screening import PLACE, Judge, contaminated, contents, screen
+from rlhf_data.sections import NearDuplicateParams
 
 HELD_OUT = ("dev", "test")
 
 
-def usable(pool: pl.DataFrame, *, max_tokens: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The prompts to deal, and those dropped: `prompt_too_long`, or `duplicate` of a prompt of an earlier source.
+def usable(
+    pool: pl.DataFrame, *, max_tokens: int, against: Evaluation | None, near: NearDuplicateParams | None, seed: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The prompts to deal, and those dropped, as `Rejects`.
 
-    `pool` is `PromptPool` with `prompt_tokens`; the dropped rows are `Rejects`.
+    In this order: `prompt_too_long`, `contaminated`, `duplicate` and `near_duplicate` of a prompt of an earlier row or
+    source, by name. `pool` is `PromptPool` with `prompt_tokens`.
     """
-    ordered = pool.sort("source", "row")
-    too_long = pl.col("prompt_tokens") > max_tokens
-    first = pl.struct("source", "row").first().over("prompt_id")
-    judged = ordered.with_columns(
-        rule=pl.when(too_long)
-        .then(pl.lit("prompt_too_long"))
-        .when(first != pl.struct("source", "row"))
-        .then(pl.lit("duplicate")),
-        detail=pl.when(too_long)
-        .then(pl.format("{} tokens, at most " + str(max_tokens), "prompt_tokens"))
-        .otherwise(pl.format("of {} row {}", first.struct.field("source"), first.struct.field("row"))),
-    )
-    dropped = judged.filter(pl.col("rule").is_not_null())
+    judges: dict[str, Judge] = {"prompt_too_long": lambda found: _too_long(found, max_tokens)}
+    if against is not None:
+        judges["contaminated"] = lambda found: contaminated(found, against)
+    judges["duplicate"] = _duplicate
+    if near is not None:
+        judges["near_duplicate"] = lambda found: _near_duplicate(found, near, seed)
+
+    kept, dropped = screen(pool.sort("source", "row"), judges)
+
     raw = pl.Series("raw", [json.dumps({"prompt": prompt}) for prompt in dropped["prompt"].to_list()], dtype=pl.String)
-    rejects = dropped.select("source", "row", "rule", "detail").with_columns(raw)
-    return judged.filter(pl.col("rule").is_null()).drop("rule", "detail"), rejects
+    return kept, dropped.with_columns(raw).select(Rejects.column_names()).sort("source", "row")
 
 
 def deal(
@@ -69,6 +72,25 @@ def deal(
             "  add prompt sources, raise held_out for dev and test, or raise prompts.max_tokens"
         )
     return {name: found[name].drop("slot", "order") for name in [*sizes, "unused"]}
+
+
+def _too_long(prompts: pl.DataFrame, most: int) -> pl.Series:
+    tokens = pl.col("prompt_tokens")
+    return prompts.select(pl.when(tokens > most).then(pl.format(f"{{}} tokens, at most {most}", tokens))).to_series()
+
+
+def _duplicate(prompts: pl.DataFrame) -> pl.Series:
+    repeated = pl.int_range(pl.len()).over("prompt_id") > 0
+    return prompts.select(pl.when(repeated).then(pl.format("of {}", PLACE.first().over("prompt_id")))).to_series()
+
+
+def _near_duplicate(prompts: pl.DataFrame, near: NearDuplicateParams, seed: int) -> pl.Series:
+    places = prompts.select(PLACE).to_series()
+    details = [
+        None if repeat is None else f"of {places[repeat.of]}, similarity {repeat.similarity:.2f}"
+        for repeat in repeats(contents(prompts["prompt"]), near, seed=seed)
+    ]
+    return pl.Series(details, dtype=pl.String)
 
 
 def _fractions(prompts: pl.DataFrame, purpose: str, seed: int) -> list[float]:

@@ -4,7 +4,7 @@
     →  {"chosen": "\\n\\nHuman: Hi.\\n\\nAssistant: Hello!", "rejected": "\\n\\nHuman: …"}
 
 A record is whatever its line, array item or row holds; `sources/` says which layouts can be used. A file that
-cannot be read to its end is a `SourceError`: half of a source is not a source.
+cannot be read to its end is a `SourceError`: half of a source is not a source. No file is ever held whole.
 """
 
 from __future__ import annotations
@@ -13,18 +13,34 @@ import csv
 import gzip
 import hashlib
 import json
+import re
 import sys
 import zlib
 from collections.abc import Iterator
+from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
-import polars as pl
+from pyarrow import ArrowException, parquet
 
 from rlhf_data.errors import SourceError
-from rlhf_data.sections import FileSource
 
 BOM = "\ufeff"  # some editors on Windows put it at the head of a UTF-8 file
+BLOCK = 1 << 20  # characters of an array that are read at once
+BATCH = 1000  # rows of a Parquet file
+SPACE = re.compile(r"[ \t\n\r]*")
+LONGEST_TOKEN = 16  # characters: no number aside, a token that a block cuts is shorter
+
+
+class Pinned(Protocol):
+    """What params say of a source's files."""
+
+    @property
+    def path(self) -> str | None: ...
+
+    @property
+    def sha256(self) -> str | None: ...
 
 
 def records(path: Path) -> Iterator[object]:
@@ -97,21 +113,60 @@ def _json_lines(path: Path) -> Iterator[object]:
 
 
 def _json_array(path: Path) -> Iterator[object]:
-    with _open(path) as file:
-        text = file.read().decode().removeprefix(BOM)
-    if not text.strip():
-        return
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise SourceError(
-            f"{path}: not JSON: {error}\n  .json is one array; a file with one record a line is named .jsonl"
-        ) from error
-    if not isinstance(found, list):
-        raise SourceError(
-            f"{path}: JSON, but a {type(found).__name__}, not an array\n  take the array of records out of it"
-        )
-    yield from found
+    decode = json.JSONDecoder().raw_decode
+    read, size = 0, BLOCK
+    with _open(path) as file, TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        held = text.read(BLOCK).lstrip()
+        if not held:
+            return
+        if not held.startswith("["):
+            raise SourceError(
+                f"{path}: not a JSON array, it starts with {held[:20]!r}\n"
+                "  take the array of records out of it; a file with one record a line is named .jsonl"
+            )
+        start = _after_space(held, 1)
+        if held.startswith("]", start):
+            return
+        while True:
+            fault = "it ends within a record"
+            try:
+                record, end = decode(held, start)
+                end = _after_space(held, end)
+            except json.JSONDecodeError as error:
+                fault, end = error.msg, len(held)  # its place is that in a block
+                cut = error.msg.startswith("Unterminated string") or error.pos > len(held) - LONGEST_TOKEN
+                if not cut:
+                    raise _not_json(path, read, fault) from error
+            except ValueError as error:  # a number of thousands of digits
+                raise _not_json(path, read, str(error)) from error
+            if end == len(held):  # what follows a record tells that it is whole
+                block = text.read(size)
+                if not block:
+                    raise _not_json(path, read, fault)
+                held, size = held[start:] + block, size * 2
+                start = _after_space(held, 0)
+                continue
+            yield record
+            read += 1
+            if held[end] == "]":
+                break
+            if held[end] != ",":
+                raise _not_json(path, read, f"{held[end : end + 20]!r} follows a record")
+            start, size = _after_space(held, end + 1), BLOCK
+        if (held[end + 1 :] + text.read(BLOCK)).strip():
+            raise _not_json(path, read, "text follows the array")
+
+
+def _after_space(text: str, start: int) -> int:
+    found = SPACE.match(text, start)
+    return found.end() if found else start
+
+
+def _not_json(path: Path, read: int, fault: str) -> SourceError:
+    return SourceError(
+        f"{path}: not JSON after {read} records: {fault}\n"
+        "  .json is one array; a file with one record a line is named .jsonl"
+    )
 
 
 def _csv_rows(path: Path) -> Iterator[object]:
@@ -137,22 +192,35 @@ def _csv_rows(path: Path) -> Iterator[object]:
 
 def _parquet_rows(path: Path) -> Iterator[object]:
     try:
-        table = pl.read_parquet(path, glob=False)
-    except pl.exceptions.PolarsError as error:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH):
+                yield from batch.to_pylist()
+    except ArrowException as error:
         raise SourceError(f"{path}: not Parquet: {error}\n  was it cut short? fetch it again") from error
-    yield from table.iter_rows(named=True)
 
 
-def pinned(root: Path, source: FileSource) -> Iterator[object]:
-    """The records of a source's file, after its content was checked against the pin, where it has one.
+def pinned(root: Path, source: Pinned) -> Iterator[object]:
+    """The records of a source's files, after their content was checked against the pin, where there is one.
 
-    Raises `SourceError` where the file is another than the one that was pinned.
+    A `path` with a * names several files, which are read in the order of their names; their pin is the hash of their
+    hashes, each on a line. Raises `SourceError` where there is no file, or another than the one that was pinned.
     """
-    path = root / source.path
-    found = sha256(path)
-    if source.sha256 not in (None, found):
-        raise SourceError(
-            f"{path}: not the file that was pinned\n  its sha256 is {found}\n  the params say {source.sha256}\n"
-            "  fetch that version again, or accept this one by putting its hash into the params"
-        )
-    return records(path)
+    pattern = str(source.path)
+    path = root / pattern
+    paths = sorted(root.glob(pattern)) if "*" in pattern else [path]
+    if not paths:
+        raise SourceError(f"{path}: no such file\n  correct `ingest.root` or the source's `path` in the params")
+    for one in paths:
+        _check_present(one)
+    if source.sha256 is not None:
+        found = sha256(path) if paths == [path] else _sha256_of_several(paths)
+        if source.sha256 != found:
+            raise SourceError(
+                f"{path}: not the file that was pinned\n  its sha256 is {found}\n  the params say {source.sha256}\n"
+                "  fetch that version again, or accept this one by putting its hash into the params"
+            )
+    return chain.from_iterable(records(one) for one in paths)
+
+
+def _sha256_of_several(paths: list[Path]) -> str:
+    return hashlib.sha256("".join(f"{sha256(path)}\n" for path in paths).encode()).hexdigest()

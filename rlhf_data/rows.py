@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import dataframely as dy
 
 from rlhf_data.ids import content_id, conversation_id
-from rlhf_data.records import BadRecord, Comparison, Conversation, Prompt
+from rlhf_data.records import BadRecord, Comparison, Conversation, Prompt, Response
 from rlhf_data.schemas import Instructions, Message, Preferences, PromptPool
 
 Values = dict[str, Any]  # one row, by column
@@ -26,6 +26,15 @@ class Place(NamedTuple):
     number: int  # of its record
     seen: dict[str, str]  # a row's id → where it was met first
     held_out: Callable[[str], bool] | None
+
+
+def check_response(row: Response) -> None:
+    """Raises `BadRecord` for a response that could be no side of any comparison."""
+    _check_turns(row.prompt, last="user")
+    if not row.response:
+        raise BadRecord("empty_turn", "response")
+    if not math.isfinite(row.score):
+        raise BadRecord("not_a_number", f"score is {row.score}")
 
 
 def _preference(row: Comparison, place: Place) -> Values:

@@ -64,6 +64,31 @@ class Counts(dy.Schema):
     rows = dy.UInt32()  # rows they gave
 
 
+class Lengths(dy.Schema):
+    """How many tokens a comparison has, without special tokens and chat template: `data/lengths/<source>.parquet`."""
+
+    pair_id = dy.String(primary_key=True)
+    prompt_tokens = dy.UInt32()
+    chosen_tokens = dy.UInt32()
+    rejected_tokens = dy.UInt32()
+
+
+class MixRejects(dy.Schema):
+    """One comparison that a mix dropped: `data/rejects/mixes/<mix>.parquet`.
+
+    Rejects count the records that ingest read, and these the comparisons that it gave: one record may give several,
+    and several mixes may use one source. So each mix has its own account, `reports/mixes.csv`.
+    """
+
+    mix = dy.String(primary_key=True)
+    pair_id = dy.String(primary_key=True)
+    source = dy.String()
+    row = dy.UInt32()
+    rule = dy.String()
+    detail = dy.String()  # which other row, which evaluation item, or what was measured
+    raw = dy.String()  # the comparison, as JSON text
+
+
 class Instructions(dy.Schema):
     """One SFT conversation: `data/instructions/train.parquet`."""
 

@@ -36,6 +36,10 @@ class Group(NamedTuple):
     rows: list[Ids]
 
 
+CACHED = 4  # cached tokens that count as one computed: keys and values are small beside all that a layer computes
+SMALL = 8  # groups go together where as many would not fill a batch
+
+
 def open_scorer(reward: Path, section: ScoreParams, *, max_length: int) -> Scorer:
     """The reward model at a checkpoint, on the engine that the section names; `max_length` as it was trained with."""
     if section.engine == "vllm":
@@ -59,6 +63,8 @@ class TransformersScorer:
         self._model.config.get_text_config().pad_token_id = self._tokens.pad_token_id  # the head reads before padding
         self._model.to(device).eval()
         self._shares = takes_a_prompt_apart(self._model)
+        # one mask does for all layers: none forgets what lies far back
+        self._full_attention = not getattr(self._model.config, "sliding_window", None)
         if not self._shares:
             print(f"{reward}: {type(self._model).__name__} computes every row whole, its prompt included", flush=True)
         self._batch_tokens = section.batch_tokens
@@ -119,18 +125,48 @@ class TransformersScorer:
 
         def follow(rows: list[tuple[int, Ids]]) -> None:
             places = torch.tensor([place for place, _ in rows], device=mask.device)
+            alone = len({place for place, _ in rows}) == 1
             ends = self._padded([row[batch[place].shared :] for place, row in rows], "right")
+            steps = torch.arange(ends["input_ids"].shape[1], device=mask.device)
             logits = self._model(
                 ends["input_ids"],
-                attention_mask=torch.cat([mask[places], ends["attention_mask"]], dim=1),
-                position_ids=lengths[places] + torch.arange(ends["input_ids"].shape[1], device=mask.device),
-                past_key_values=_taken(cache, places),
+                attention_mask=self._seen(mask[places], ends["attention_mask"], alone=alone),
+                position_ids=lengths[places] + steps,
+                past_key_values=_taken(cache, places, alone=alone),
                 use_cache=True,
             ).logits
             keep([row for _, row in rows], logits)
 
-        rows = [(place, row) for place, group in enumerate(batch) for row in group.rows]
-        self._in_batches(rows, lambda row: mask.shape[1] + len(row[1]) - batch[row[0]].shared, follow)
+        def tokens(row: tuple[int, Ids]) -> int:
+            place, ids = row
+            return len(ids) - batch[place].shared + mask.shape[1] // CACHED
+
+        together = []
+        for place, group in enumerate(batch):
+            rows = [(place, ids) for ids in group.rows]
+            if sum(len(ids) - group.shared for ids in group.rows) * SMALL > self._batch_tokens:
+                self._in_batches(rows, tokens, follow)  # the prompt's cache is not copied for rows of one group
+            else:
+                together += rows
+        self._in_batches(together, tokens, follow)
+
+    def _seen(self, before: Any, after: Any, *, alone: bool) -> Any:
+        """What each token that follows a prompt attends to: the prompt, and what has followed it.
+
+        Made once, not once a layer; and of rows to one prompt (`alone`) once for all, for padding comes last.
+        """
+        import torch
+
+        if not self._full_attention:
+            return torch.cat([before, after], dim=1)
+        new = after.shape[1]
+        seen = torch.ones(new, new, dtype=torch.bool, device=after.device).tril()[None]
+        prompt = before[:, None, :].bool()
+        if alone:
+            prompt = prompt[:1]
+        seen = torch.cat([prompt.expand(-1, new, -1), seen.expand(len(prompt), -1, -1)], dim=2)
+        hidden = torch.zeros(seen.shape, dtype=self._model.dtype, device=after.device)
+        return hidden.masked_fill_(~seen, torch.finfo(hidden.dtype).min)[:, None].expand(len(after), -1, -1, -1)
 
     def _in_batches(self, work: list[Work], tokens: Callable[[Work], int], run: Callable[[list[Work]], None]) -> None:
         """Runs all work, longest first, as much at once as `batch_tokens` holds, padding included."""
@@ -240,11 +276,15 @@ def takes_a_prompt_apart(model: Any) -> bool:
     return layers <= {DynamicLayer, DynamicSlidingWindowLayer}
 
 
-def _taken(cache: Any, places: Any) -> Any:
-    """A cache of the rows at `places`, any of them several times; the one given stays as it is."""
+def _taken(cache: Any, places: Any, *, alone: bool) -> Any:
+    """A cache of the rows at `places`, which are one and the same where `alone`; the one given stays as it is."""
     taken = copy.copy(cache)
     taken.layers = [copy.copy(layer) for layer in cache.layers]
-    taken.batch_select_indices(places)
+    for layer in taken.layers:
+        layer.keys, layer.values = (
+            kept[places[:1]].expand(len(places), -1, -1, -1) if alone else kept[places]
+            for kept in (layer.keys, layer.values)
+        )
     return taken
 
 

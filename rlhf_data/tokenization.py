@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PAD, EOT = "<|pad|>", "<|eot|>"
+AT_ONCE = 1000  # texts whose tokens are in memory while they are counted: 100 bytes a token
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
 
 # `generation` marks what SFT may learn from: an assistant's words and the end of its turn
@@ -73,10 +74,12 @@ def count(conversations: pl.Series, folder: Path) -> pl.Series:
     """Tokens of each conversation's contents, without special tokens and chat template."""
     contents = pl.DataFrame({"content": conversations.list.eval(pl.element().struct.field("content"))})
     flat = contents.with_row_index("place").explode("content")
-    encodings = Tokenizer.from_file(str(folder / "tokenizer.json")).encode_batch(
-        flat["content"].to_list(), add_special_tokens=False
-    )
-    counted = flat.with_columns(tokens=pl.Series([len(encoding.ids) for encoding in encodings], dtype=pl.UInt32))
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokens: list[int] = []
+    for some in flat.iter_slices(AT_ONCE):
+        encodings = tokenizer.encode_batch(some["content"].to_list(), add_special_tokens=False)
+        tokens += [len(encoding.ids) for encoding in encodings]
+    counted = flat.with_columns(tokens=pl.Series(tokens, dtype=pl.UInt32))
     return counted.group_by("place", maintain_order=True).agg(pl.col("tokens").sum())["tokens"]
 
 

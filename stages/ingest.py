@@ -4,29 +4,30 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from rlhf_data import cleaning, cli, filters, ids, params, readers, sources, tables
+from tqdm import tqdm
+
+from rlhf_data import cleaning, cli, filters, hub, ids, params, readers, sources, tables
 from rlhf_data.schemas import Counts, Instructions, Preferences, PromptPool, Rejects
+from rlhf_data.sections import Source, WorldSource
 from rlhf_data.world import records as world
 
 
 def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, counts: Path) -> None:
     profile = params.load()
-    section = profile.ingest
-    held_out = partial(ids.is_held_out, share=profile.held_out, seed=profile.seed)
+    section, seed = profile.ingest, profile.seed
+    held_out = partial(ids.is_held_out, share=profile.held_out, seed=seed)
     ingested = {}
     said: dict[str, str] = {}  # by the conversations of all sources
     for name, source in section.sources.items():
-        raw: Iterator[object]
-        if source.format == "world":
-            raw = world.records(source.kind, source.rows, profile.seed)
-        else:
-            raw = readers.pinned(Path(section.root), source)
+        raw = tqdm(records(source, Path(section.root), seed), desc=name, unit=" records", disable=None)
         seen = said if source.kind == "instructions" else {}
-        parse = sources.parser(source.format, source.kind)
+        parse = sources.parser(source.format, source.kind, vars(source) | {"seed": seed})
         cleaned = filters.clean(
             raw, parse, source=name, kind=source.kind, max_chars=section.max_chars, seen=seen, held_out=held_out
         )
         filters.refuse_nothing_kept(cleaned, name, source.format)
+        if not isinstance(source, WorldSource) and source.max_pairs_per_prompt is not None:
+            cleaned = filters.capped(cleaned, most=source.max_pairs_per_prompt, pick=source.pick, seed=seed)
         print(f"{name}: {cleaned.raw} records, {cleaned.kept} kept", flush=True)
         ingested[name] = cleaned
 
@@ -36,6 +37,12 @@ def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, count
     tables.write(cleaning.of_kind(ingested, "prompts"), pool, PromptPool)
     tables.write(cleaning.rejects(ingested), dropped, Rejects)
     tables.write(cleaning.counts(ingested), counts, Counts)
+
+
+def records(source: Source, root: Path, seed: int) -> Iterator[object]:
+    if isinstance(source, WorldSource):
+        return world.records(source.kind, source.rows, seed)
+    return readers.pinned(root, source) if source.hub is None else hub.records(source)
 
 
 if __name__ == "__main__":

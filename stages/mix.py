@@ -1,23 +1,28 @@
-"""preferences → one mix: its train and test side, no prompt on both, and what the caps leave over."""
+"""preferences → the profile's mixes: what the rules drop, train and test with no prompt on both, and the rest."""
 
 from pathlib import Path
 
-from rlhf_data import cli, mixes, params, tables
-from rlhf_data.schemas import Preferences
+from rlhf_data import cli, comparisons, contamination, mixes, params, readers, tables
+from rlhf_data.schemas import Lengths, MixRejects, Preferences
 
 
-def main(preferences: Path, out: Path) -> None:
+def main(preferences: Path, lengths: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
-    mix = mixes.mix(
-        tables.read(preferences, Preferences),
-        held_out=profile.held_out,
-        max_pairs=profile.mix.max_pairs,
-        max_test_pairs=profile.mix.max_test_pairs,
-        seed=profile.seed,
-    )
-    for name, side in mix._asdict().items():
-        tables.write(side, out / f"{name}.parquet", Preferences)
-    print(f"{mix.train.height} pairs to train on, {mix.test.height} to test on, {mix.unused.height} unused")
+    rules, against = profile.clean, None
+    if sets := rules.contamination:
+        raw = {name: readers.pinned(Path(sets.root), one) for name, one in sets.sets.items()}
+        against = contamination.evaluation(raw, sets)
+    counted = comparisons.with_tokens(tables.read(preferences, Preferences), tables.read(lengths, Lengths))
+    rejects = {}
+    for name, wanted in profile.mix.items():
+        pairs = mixes.of_sources(counted, wanted.sources)
+        kept, rejects[name] = comparisons.clean(pairs, rules, against, mix=name, seed=profile.seed)
+        made = mixes.mix(kept, wanted, held_out=profile.held_out, seed=profile.seed)
+        for side, table in made._asdict().items():
+            tables.write(table, out / name / f"{side}.parquet", Preferences)
+        sizes = ", ".join(f"{side} {table.height}" for side, table in made._asdict().items())
+        print(f"{name}: {sizes} pairs, dropped {rejects[name].height}", flush=True)
+    tables.write_parts(rejects.items(), dropped, MixRejects)
 
 
 if __name__ == "__main__":

@@ -2,29 +2,29 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params, prompts, tables, tokenization
+from rlhf_data import cli, contamination, params, prompts, readers, tables, tokenization
 from rlhf_data.schemas import PromptPool, Prompts, Rejects
 
 
 def main(pool: Path, tokenizer: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
-    section = profile.prompts
-    sizes = {
-        **dict.fromkeys(params.project().iterations, section.per_iteration),
-        "dev": section.dev,
-        "test": section.test,
-    }
+    section, rules, against = profile.prompts, profile.clean, None
+    if sets := rules.contamination:
+        raw = {name: readers.pinned(Path(sets.root), one) for name, one in sets.sets.items()}
+        against = contamination.evaluation(raw, sets)
+    sizes = dict.fromkeys(params.project().iterations, section.per_iteration)
+    sizes |= {"dev": section.dev, "test": section.test}
     asked = tables.read(pool, PromptPool)
     counted = asked.with_columns(prompt_tokens=tokenization.count(asked["prompt"], tokenizer))
-
-    usable, rejects = prompts.usable(counted, max_tokens=section.max_tokens)
+    usable, rejects = prompts.usable(
+        counted, max_tokens=section.max_tokens, against=against, near=rules.near_duplicates, seed=profile.seed
+    )
     dealt = prompts.deal(usable, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
 
     tables.write_parts(dealt.items(), out, Prompts)
     tables.write(rejects, dropped, Rejects)
-    for name, table in dealt.items():
+    for name, table in {**dealt, "dropped": rejects}.items():
         print(f"{name}: {table.height} prompts", f"of {sizes[name]} asked for" if name in sizes else "")
-    print(f"dropped: {rejects.height} prompts")
 
 
 if __name__ == "__main__":

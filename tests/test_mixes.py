@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from rlhf_data.mixes import Mix, mix
+from rlhf_data import params, sources
+from rlhf_data.errors import TableError
+from rlhf_data.mixes import Mix, mix, of_sources
 from rlhf_data.schemas import Preferences
+from rlhf_data.sections import MixParams
 
+ROOT = Path(__file__).parents[1]
 # with seed 0, the prompts b, c, i and j are held out at a share of 0.25
 FIRST = [(f"first {prompt} {n}", "first", prompt) for prompt in "abcd" for n in range(3)]
 SECOND = [(f"second {prompt}", "second", prompt) for prompt in "abijk"]
@@ -28,8 +34,9 @@ def preferences(rows: list[tuple[str, str, str]]) -> pl.DataFrame:
 
 
 def mixed(rows: list[tuple[str, str, str]], *, max_pairs: int | None = None, max_test_pairs: int | None = None,
-          seed: int = 0) -> Mix:  # fmt: skip
-    return mix(preferences(rows), held_out=0.25, max_pairs=max_pairs, max_test_pairs=max_test_pairs, seed=seed)
+          shares: dict[str, float] | None = None, seed: int = 0) -> Mix:  # fmt: skip
+    wanted = MixParams(sources=shares, max_pairs=max_pairs, max_test_pairs=max_test_pairs)
+    return mix(preferences(rows), wanted, held_out=0.25, seed=seed)
 
 
 def ids(table: pl.DataFrame) -> list[str]:
@@ -71,3 +78,43 @@ def test_no_pairs() -> None:
     found = mixed([], max_pairs=4, max_test_pairs=4)
     assert [side.height for side in found] == [0, 0, 0]
     assert found.train.columns == Preferences.column_names()
+
+
+MANY = [(f"{source} {n}", source, f"prompt {n % 60}") for source in ("first", "second") for n in range(200)]
+
+
+def test_a_share_is_drawn_and_the_rest_is_unused() -> None:
+    whole, half, tenth = (mixed(MANY, shares={"first": share, "second": 1}) for share in (1.0, 0.5, 0.1))
+    assert sorted(ids(pl.concat(half))) == sorted(name for name, _, _ in MANY)
+    assert whole.unused.height == 0
+    assert set(half.unused["source"]) == {"first"}
+    assert 70 < half.unused.height < 130
+    for side in ("train", "test"):
+        drawn = [set(ids(getattr(one, side))) for one in (tenth, half, whole)]
+        assert drawn[0] < drawn[1] < drawn[2]
+
+
+def test_a_mix_takes_its_sources_in_its_order() -> None:
+    pairs = preferences([*FIRST, *SECOND])
+    assert ids(of_sources(pairs, {"second": 1, "first": 1})) == [name for name, _, _ in [*SECOND, *FIRST]]
+    assert ids(of_sources(preferences([*SECOND, *FIRST]), None)) == [name for name, _, _ in [*FIRST, *SECOND]]
+    with pytest.raises(TableError, match="no comparisons of third\n  there are those of: first, second"):
+        of_sources(pairs, {"third": 1, "first": 1})
+
+
+def test_the_paper_s_mixes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    profile = params.load_profile("llama3-8b")
+    published = {}
+    for name, one in profile.ingest.sources.items():
+        about = sources.about(one.format)
+        published[name] = about.expected.pairs if about else None
+    pairs = {mix: [published[source] or 0 for source in wanted.sources or ()] for mix, wanted in profile.mix.items()}
+
+    assert {mix: (len(found), sum(found)) for mix, found in pairs.items()} == {
+        "mix1": (4, 548_722),  # and summarization, whose size the paper does not give
+        "mix2": (10, 848_965),
+        "all": (10, 848_965),
+    }
+    assert profile.mix["all"].max_pairs == 700_000
+    assert all(published[source] for source in profile.table5.complete)

@@ -13,6 +13,7 @@ from rlhf_data.sections import LlamaSize, Params, WorldSource
 ROOT = Path(__file__).parents[1]
 PROJECT = """
 profile: {profile}
+mix: {mix}
 iterations:
   iter1: {{prev: iter0}}
   iter2: {{prev: {prev}}}
@@ -21,9 +22,9 @@ policies: {policies}
 
 
 def write(folder: Path, edits: dict[str, str], *, profile: str = "tiny", prev: str = "iter1",
-          policies: str = "[iter0, iter1, iter2]") -> None:  # fmt: skip
+          policies: str = "[iter0, iter1, iter2]", mix: str = "all") -> None:  # fmt: skip
     """A project with the tiny profile, of which each text in `edits` is replaced wherever it stands."""
-    (folder / "params.yaml").write_text(PROJECT.format(profile=profile, prev=prev, policies=policies))
+    (folder / "params.yaml").write_text(PROJECT.format(profile=profile, prev=prev, policies=policies, mix=mix))
     text = (ROOT / "params" / "tiny.yaml").read_text()
     for old, new in edits.items():
         assert old in text
@@ -92,6 +93,24 @@ def test_an_unedited_copy_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         ("held_out: 0.25", "held_out: 1", "held_out: Input should be less than 1"),
         ("format: world, kind: prompts", "format: csv, kind: prompts", "ingest.sources.world_prompts"),
         ("world_pairs:", "World Pairs:", "ingest.sources.World Pairs"),
+        (
+            "  min_margin: {}",
+            "  min_margin: {zoo: 1}",
+            "(top): Value error, clean.min_margin: no source of preferences: zoo",
+        ),
+        ("complete: []", "complete: [world_chats]", "(top): Value error, table5.complete: no source of preferences: w"),
+        ("sources: null", "sources: {zoo: 1}", "(top): Value error, mix.all.sources: no source of preferences: zoo"),
+        (
+            "sources: null",
+            "sources: {world_pairs: 1.5}",
+            "mix.all.sources.world_pairs: Input should be less than or eq",
+        ),
+        ("conflicting_labels: first", "conflicting_labels: last", "clean.conflicting_labels: Input should be 'first',"),
+        (
+            "near_duplicates: null",
+            "near_duplicates: {threshold: 0.8, words: 3, permutations: 128, bands: 30}",
+            "clean.near_duplicates: Value error, permutations 128 is no multiple of bands 30",
+        ),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, told: str) -> None:
@@ -122,6 +141,12 @@ def test_an_unknown_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     write(tmp_path, {}, profile="big")
     monkeypatch.chdir(tmp_path)
     assert refusal(tmp_path) == "params.yaml: profile 'big' has no file params/big.yaml; there are: tiny"
+
+
+def test_a_mix_that_the_profile_does_not_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {}, mix="mix2")
+    monkeypatch.chdir(tmp_path)
+    assert refusal(tmp_path) == "params.yaml: mix: tiny has no 'mix2'; it has: all"
 
 
 def test_a_profile_is_a_name_and_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

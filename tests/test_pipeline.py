@@ -26,14 +26,19 @@ MODEL_FREE = [
     "data/counts.parquet",
     "data/mixes/all/train.parquet",
     "data/mixes/all/test.parquet",
+    "data/lengths/world_pairs.parquet",
     "data/models/tokenizer/tokenizer.json",
     "data/prompts/iter1.parquet",
     "data/prompts/dev.parquet",
     "data/rejects/world_chats.parquet",
+    "data/rejects/mixes/all.parquet",
+    "reports/cards/all.md",
     "reports/cleaning.csv",
+    "reports/mixes.csv",
+    "reports/table5.csv",
 ]
 SMALL: dict[str, dict[str, Any]] = {
-    "mix": {"max_pairs": 200, "max_test_pairs": 50},
+    "mix": {"all": {"sources": None, "max_pairs": 200, "max_test_pairs": 50}},
     "train_sft": {"epochs": 1, "batch_size": 1},
     "train_reward": {"batch_size": 16, "micro_batch_size": 16},
     "prompts": {"per_iteration": 16, "dev": 8, "test": 8},
@@ -116,7 +121,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ran = stages_run(dvc(folder, "repro"))
     assert ran[0] == "ingest"
     assert ran[-1] == "report"
-    assert len(ran) == len(set(ran)) == 26
+    assert len(ran) == len(set(ran)) == 29
     return folder
 
 
@@ -161,6 +166,11 @@ def test_reports_say_what_the_tables_say(project: Path) -> None:
         ("world_pairs", 400),
         ("world_prompts", 120),
     ]
+    mixes = pl.read_csv(project / "reports/mixes.csv")
+    table5 = pl.read_csv(project / "reports/table5.csv")
+    kept = pl.read_parquet(project / "data/preferences/world_pairs.parquet")
+    assert mixes["rows"].sum() == kept.height == table5["pairs"][0]
+    assert table5["prompts"][0] == kept["prompt_id"].n_unique()
     assert (project / "reports/index.html").read_text().startswith("<!DOCTYPE html>")
 
 

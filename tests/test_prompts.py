@@ -8,9 +8,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from rlhf_data import contamination
 from rlhf_data.errors import TableError
+from rlhf_data.ids import content_id, conversation_id
 from rlhf_data.prompts import HELD_OUT, deal, usable
 from rlhf_data.schemas import PromptPool, Rejects
+from rlhf_data.sections import ContaminationParams, EvaluationSet, NearDuplicateParams
 
 PROMPT = [{"role": "user", "content": "Name a fish."}]
 ITERATIONS = ["iter1", "iter2"]
@@ -26,17 +29,28 @@ def pool(rows: list[tuple[str, int, str, int]]) -> pl.DataFrame:
     )
 
 
+def judged(table: pl.DataFrame, **rules: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return usable(table, **{"max_tokens": 10, "against": None, "near": None, "seed": 0, **rules})
+
+
+def asking(*texts: str) -> pl.DataFrame:
+    """A pool of one source, in which every text is another prompt."""
+    said = [[{"role": "user", "content": text}] for text in texts]
+    ids = [conversation_id(prompt) for prompt in said]  # type: ignore[arg-type]
+    rows = pool([("zoo", row, one, 5) for row, one in enumerate(ids)])
+    return rows.with_columns(prompt=pl.Series(said, dtype=rows.schema["prompt"]))
+
+
 def dealt(rows: list[tuple[str, int, str, int]], *, size: int = 1000, iterations: list[str] = ITERATIONS,
           seed: int = 0) -> dict[str, list[str]]:  # fmt: skip
-    prompts, _ = usable(pool(rows), max_tokens=10)
+    prompts, _ = judged(pool(rows))
     shards = deal(prompts, dict.fromkeys([*iterations, *HELD_OUT], size), shards=2, held_out=0.25, seed=seed)
     return {name: shard["prompt_id"].to_list() for name, shard in shards.items()}
 
 
 def test_long_and_repeated_prompts_are_dropped_on_the_record() -> None:
-    kept, rejects = usable(
-        pool([("zoo", 0, "a", 10), ("zoo", 1, "b", 11), ("ark", 7, "a", 10), ("zoo", 2, "c", 1), ("zoo", 3, "c", 1)]),
-        max_tokens=10,
+    kept, rejects = judged(
+        pool([("zoo", 0, "a", 10), ("zoo", 1, "b", 11), ("ark", 7, "a", 10), ("zoo", 2, "c", 1), ("zoo", 3, "c", 1)])
     )
     assert kept.select("source", "row", "prompt_id").rows() == [("ark", 7, "a"), ("zoo", 2, "c")]
     assert rejects.rows() == [
@@ -48,7 +62,7 @@ def test_long_and_repeated_prompts_are_dropped_on_the_record() -> None:
 
 
 def test_a_prompt_that_is_long_and_repeated_has_one_reject() -> None:
-    kept, rejects = usable(pool([("ark", 0, "a", 11), ("zoo", 0, "a", 11)]), max_tokens=10)
+    kept, rejects = judged(pool([("ark", 0, "a", 11), ("zoo", 0, "a", 11)]))
     assert kept.height == 0
     assert rejects["rule"].to_list() == ["prompt_too_long", "prompt_too_long"]
 
@@ -94,7 +108,7 @@ def test_the_order_is_the_seeds_and_not_the_rows() -> None:
 
 
 def test_a_shard_without_prompts_is_refused() -> None:
-    prompts, rejects = usable(pool([]), max_tokens=10)
+    prompts, rejects = judged(pool([]))
     assert rejects.height == 0
     with pytest.raises(TableError, match="0 prompts are too few: none is left for iter1"):
         deal(prompts, dict.fromkeys([*ITERATIONS, *HELD_OUT], 5), shards=2, held_out=0.25, seed=0)
@@ -110,3 +124,45 @@ def test_a_new_iteration_moves_no_prompt() -> None:
     assert sum(len(five[name]) for name in five) == len({one for name in five for one in five[name]}) == 400
     assert set(five["iter3"] + five["iter4"] + five["iter5"]) <= set(two["unused"])
     assert [len(five[f"iter{t}"]) for t in range(1, 6)] == [40] * 5
+
+
+FOX = "Write a short story about a fox who learns to bake bread in a village by the sea and tells nobody at all."
+
+
+def test_an_evaluation_item_and_a_near_duplicate_are_dropped_on_the_record() -> None:
+    table = asking("What is rain?", f"{FOX} Please.", " name   a fish", FOX, "What is snow?")
+    section = ContaminationParams(root="", words=8, overlap=0.5, sets={"eval": EvaluationSet(path="", field="q")})
+    against = contamination.evaluation({"eval": [{"q": "Name a fish."}]}, section)
+    near = NearDuplicateParams(threshold=0.8, words=3, permutations=128, bands=32)
+
+    kept, rejects = judged(table, against=against, near=near)
+
+    assert kept["row"].to_list() == [0, 1, 4]
+    assert rejects.select("row", "rule", "detail").rows() == [
+        (2, "contaminated", "eval row 0, text 0: the same words"),
+        (3, "near_duplicate", "of zoo row 1, similarity 0.95"),
+    ]
+    assert json.loads(rejects["raw"][1]) == {"prompt": [{"role": "user", "content": FOX}]}
+    Rejects.validate(rejects, cast=True)
+
+
+def test_the_paper_s_sixty_thousand_prompts() -> None:
+    def rows(source: str, number: int) -> list[tuple[str, int, str, int]]:
+        return [(source, row, content_id(source, str(row)), 5) for row in range(number)]
+
+    names = ["iter1", "iter2", "iter3"]
+    sizes = {**dict.fromkeys(names, 20_000), "dev": 1000, "test": 1000}
+
+    def shards(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        return deal(judged(table)[0], sizes, shards=3, held_out=0.05, seed=42)
+
+    before, after = shards(pool(rows("old", 64_000))), shards(pool(rows("old", 64_000) + rows("new", 6_000)))
+
+    assert {name: table.height for name, table in before.items() if name != "unused"} == sizes
+    ids = pl.concat([table["prompt_id"] for table in before.values()])
+    assert ids.len() == ids.n_unique() == 64_000
+    # a larger pool pushes some of a full shard's last prompts to the unused ones, and none to another shard
+    shard = {one: name for name, table in after.items() for one in table["prompt_id"]}
+    for name in sizes:
+        moved = {shard[one] for one in before[name]["prompt_id"]}
+        assert moved <= {name, "unused"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
+import tracemalloc
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +13,7 @@ import pytest
 
 from rlhf_data import readers
 from rlhf_data.errors import SourceError
+from rlhf_data.sections import FileSource
 
 TWO = [{"prompt": "Name a fish.", "n": 1}, {"prompt": "Día", "n": 2}]
 LINES = '{"prompt": "Name a fish.", "n": 1}\n\n{"prompt": "Día", "n": 2}'
@@ -65,6 +68,85 @@ def test_json_lines_are_streamed(tmp_path: Path) -> None:
         next(found)
 
 
+ITEMS = [
+    {"a": "x" * 50, "b": [1, {"c": '\\ " ] }'}]},
+    12,
+    -3.5e10,
+    "é,]",
+    None,
+    True,
+    [],
+    {},
+    "]",
+    123456,
+    [[1], "\u2028"],
+]
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 64, 1 << 20])
+def test_arrays_are_streamed_whatever_a_block_cuts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(readers, "BLOCK", block)
+    for number, text in enumerate([json.dumps(ITEMS), json.dumps(ITEMS, indent=2, ensure_ascii=False) + "\n\n"]):
+        assert list(readers.records(put(tmp_path / f"{number}.json", text.encode()))) == ITEMS
+    found = readers.records(put(tmp_path / "a.json", b'[{"n": 1}, {"n": 2}, {"n": ]'))
+    assert [next(found), next(found)] == [{"n": 1}, {"n": 2}]
+    with pytest.raises(SourceError, match="not JSON after 2 records"):
+        next(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1 2]", "'2]' follows a record"),
+        ("[1, 2] [3]", "text follows the array"),
+        ("[1, 2", "not JSON after 1 records"),
+        ("[1,]", "not JSON after 1 records"),
+        ("[" + "9" * 5000 + "]", "not JSON after 0 records"),
+        ("[1, tru]", "not JSON after 1 records"),
+        ("[" + "[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_broken_arrays(tmp_path: Path, text: str, said: str) -> None:
+    assert said in message(put(tmp_path / "a.json", text.encode()))
+
+
+def test_a_fault_in_a_long_array_is_told_before_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "BLOCK", 1000)
+    content = '[{"n": 1}, {"n" 2}, ' + '{"n": 3}, ' * 1_000_000
+    with pytest.raises(SourceError, match=r"not JSON after 1 records: Expecting ':' delimiter"):
+        list(readers.records(put(tmp_path / "a.json", content.encode())))
+
+
+def test_no_file_is_held_whole(tmp_path: Path) -> None:
+    texts = ["x" * 1000] * 30_000
+    pl.DataFrame({"text": texts}).write_parquet(tmp_path / "a.parquet", row_group_size=1000)
+    put(tmp_path / "a.jsonl", "\n".join(json.dumps({"text": text}) for text in texts).encode())
+    put(tmp_path / "a.json", json.dumps([{"text": text} for text in texts]).encode())
+    for suffix in ("parquet", "jsonl", "json"):
+        tracemalloc.start()
+        assert sum(1 for _ in readers.records(tmp_path / f"a.{suffix}")) == 30_000
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+        tracemalloc.stop()
+
+
+def pinned(root: Path, path: str, sha256: str | None = None) -> list[object]:
+    return list(readers.pinned(root, FileSource(format="dibt", kind="prompts", path=path, sha256=sha256)))
+
+
+def test_a_pattern_names_several_files_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for folder, name, number in (("b", "train", 2), ("a", "train", 1), ("c", "test", 3)):
+        (tmp_path / folder).mkdir()
+        put(tmp_path / folder / f"{name}.jsonl", f'{{"n": {number}}}'.encode())
+    assert pinned(tmp_path, "*/train.jsonl") == [{"n": 1}, {"n": 2}]
+    hashes = "".join(f"{readers.sha256(tmp_path / name / 'train.jsonl')}\n" for name in "ab")
+    pin = hashlib.sha256(hashes.encode()).hexdigest()
+    assert pinned(tmp_path, "*/train.jsonl", pin) == [{"n": 1}, {"n": 2}]
+    with pytest.raises(SourceError, match=f"not the file that was pinned\n  its sha256 is {pin}"):
+        pinned(tmp_path, "*/train.jsonl", "0" * 64)
+    with pytest.raises(SourceError, match="no such file"):
+        pinned(tmp_path, "*/train.csv")
+
+
 def test_sha256_is_of_the_file_as_it_lies(tmp_path: Path) -> None:
     path = put(tmp_path / "a.jsonl.gz", b"{}")
     assert readers.sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -101,7 +183,9 @@ def test_no_records(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.gz", "a.csv.gz"])
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_truncated_gzip(tmp_path: Path, name: str, share: float) -> None:
-    whole = gzip.compress("\n".join(f'{{"n": {n * n}}}' for n in range(50_000)).encode())
+    join = (",\n" if ".json." in name else "\n").join
+    text = join(f'{{"n": {n * n}}}' for n in range(50_000))
+    whole = gzip.compress((f"[{text}]" if ".json." in name else text).encode())
     (tmp_path / name).write_bytes(whole[: int(len(whole) * share)])
     assert "broken gzip after " in message(tmp_path / name)
 
@@ -124,7 +208,7 @@ def test_gzip_that_is_none_or_damaged(tmp_path: Path) -> None:
         ("a.jsonl", b'{"n": 1}\n' + b"[" * 100_000, "nested too deeply after 1 records"),
         ("a.json", b'[{"n": 1}, ', "not JSON"),
         ("a.json", b'{"n": 1}\n{"n": 2}', "a file with one record a line is named .jsonl"),
-        ("a.json", b'{"data": []}', "JSON, but a dict, not an array"),
+        ("a.json", b'{"data": []}', "not a JSON array, it starts with '{\"data\": []}'"),
         ("a.jsonl", b'{"n": 1}\n{"n": "\xe9"}', "not UTF-8 after 1 records"),
         ("a.json", b'["\xe9"]', "not UTF-8"),
         ("a.csv", b"n\n\xe9\n", "not UTF-8"),

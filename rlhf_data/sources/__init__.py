@@ -3,32 +3,51 @@
     hh_rlhf: {"chosen": "\\n\\nHuman: Hi.\\n\\nAssistant: Hello!", "rejected": "\\n\\nHuman: Hi.\\n\\nAssistant: What?"}
     →  [Comparison([{"role": "user", "content": "Hi."}], "Hello!", "What?")]
 
-A format has a function for each kind it can give: `preferences`, `instructions`, `prompts`. `fields` and
-`transcripts` are what several formats share.
+A format has a function for each kind it can give: `preferences`, `instructions`, `prompts`. What it leaves open is a
+keyword parameter of the function, filled from the option of the same name in the source's params (`sections.py`).
+The format of one data set says in `ABOUT` whose it is. `fields`, `chats` and `transcripts` are what several formats
+share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
+from types import ModuleType
 from typing import Any
 
 from rlhf_data.errors import SourceError
-from rlhf_data.records import Row
+from rlhf_data.records import About, Row
 
 KINDS = ("preferences", "instructions", "prompts")
 
 Parser = Callable[[Any], Sequence[Row]]
 
 
-def parser(format: str, kind: str) -> Parser:
-    """What makes rows of `kind` from a record of `format`; raises `SourceError` where the format has no such kind."""
-    if not format.isidentifier() or find_spec(f"{__name__}.{format}") is None:
-        raise SourceError(f"no such format: {format!r}\n  rlhf_data/sources/ has one module per format")
-    module = import_module(f"{__name__}.{format}")
+def parser(format: str, kind: str, options: Mapping[str, object] | None = None) -> Parser:
+    """What makes rows of `kind` from a record of `format`; it takes those of `options` that it has parameters for.
+
+    Raises `SourceError` where the format has no such kind.
+    """
+    module = _module(format)
     kinds = [name for name in KINDS if hasattr(module, name)]
     if kind not in kinds:
         raise SourceError(f"format {format} gives no {kind}\n  it gives: {', '.join(kinds) or 'nothing by itself'}")
     found: Parser = getattr(module, kind)
+    taken = list(signature(found).parameters)[1:]
+    return partial(found, **{name: value for name, value in (options or {}).items() if name in taken})
+
+
+def about(format: str) -> About | None:
+    """Whose data set a format is of; None for a layout that many data sets share."""
+    found: About | None = getattr(_module(format), "ABOUT", None)
     return found
+
+
+def _module(format: str) -> ModuleType:
+    if not format.isidentifier() or find_spec(f"{__name__}.{format}") is None:
+        raise SourceError(f"no such format: {format!r}\n  rlhf_data/sources/ has one module per format")
+    return import_module(f"{__name__}.{format}")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import Prompt
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(fields.messages(record, "context_messages"))]
+    return [Prompt(chats.messages(record, "context_messages"))]

@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
 from typing import Any, TypeVar
 
-from rlhf_data.records import BadRecord
-from rlhf_data.schemas import Message
+from rlhf_data.records import BadRecord, Comparison, Response, compared
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
-ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
 NAMES = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
 NAMES_SHOWN = 12  # field names that a message lists
 
@@ -79,45 +78,80 @@ def as_number(found: object, what: str) -> float:
     return number
 
 
-def messages(
-    record: object,
-    name: str,
-    *,
-    role: str = "role",
-    content: str = "content",
-    roles: Mapping[str, str] = ROLES,
-) -> list[Message]:
-    """A field's turns; `role` and `content` are what the format calls a turn's fields, `roles` what it calls roles."""
-    return [turn(found, role=role, content=content, roles=roles) for found in items(record, name)]
+def number(record: object, *names: str) -> float:
+    return as_number(value(record, *names), f"field {names[0]!r}")
 
 
-def turn(record: object, *, role: str, content: str, roles: Mapping[str, str]) -> Message:
-    said_by = text(record, role)
-    if said_by not in roles:
-        raise BadRecord("unknown_role", f"{said_by[:40]!r} is none of: {', '.join(roles)}")
-    said = value(record, content)
-    parts = said if isinstance(said, list) else [said]
-    return {"role": roles[said_by], "content": "".join(_part(part, content) for part in parts).strip()}
+def score(record: object, *names: str) -> float:
+    """A field's number; null and N/A say that nobody gave one, which is another fault than a wrong layout."""
+    for name in names:
+        if isinstance(record, dict) and name in record and record[name] in (None, "N/A"):
+            raise BadRecord("unrated", f"field {name!r} is {'null' if record[name] is None else 'N/A'}")
+    return number(record, *names)
 
 
-def _part(part: object, content: str) -> str:
-    if not isinstance(part, dict):
-        return as_text(part, f"field {content!r}")
-    if part.get("type") != "text":
-        raise BadRecord("not_text", f"a part of {content!r} is not of type text")
-    # unstripped here: a space may stand between two parts
-    found = value(part, "value", "text")
-    as_text(found, "a text part")
-    return str(found)
+def optional_number(record: object, name: str) -> float | None:
+    """A field's number, also one written as text; None where it is absent, null or other text."""
+    found = record.get(name) if isinstance(record, dict) else None
+    if isinstance(found, str):
+        try:
+            found = float(found)
+        except ValueError:
+            return None
+    return None if found is None else as_number(found, f"field {name!r}")
 
 
-def asked(instruction: str, given: str) -> list[Message]:
-    """One user turn: an instruction, and what it is to be done with, if anything."""
-    return [{"role": "user", "content": "\n\n".join(part for part in (instruction, given) if part)}]
+def whole(rating: str) -> int:
+    """A rating written as text."""
+    try:
+        return int(rating[:9])
+    except ValueError as error:
+        raise BadRecord("unrated", f"a rating is {rating[:40]!r}") from error
 
 
-def answered(prompt: list[Message], response: str) -> list[Message]:
-    return [*prompt, {"role": "assistant", "content": response}]
+def boolean(record: object, name: str) -> bool:
+    found = value(record, name)
+    if not isinstance(found, bool):
+        raise BadRecord("wrong_layout", f"field {name!r} is {_type(found)}, not a boolean")
+    return found
+
+
+def choice(record: object, name: str) -> int:
+    """A field that says 0 or 1 for one of two sides."""
+    found = number(record, name)
+    if found not in (0, 1):
+        raise BadRecord("wrong_layout", f"field {name!r} is {found}, not 0 or 1")
+    return int(found)
+
+
+def at(record: object, path: str | None) -> Any:
+    """What `path` leads to: a field's name, or names and places in lists with dots between them."""
+    if isinstance(record, dict) and record.get(path) is not None:
+        return record[path]
+    found = record
+    for name in (path or "").split("."):
+        if isinstance(found, list) and name.isdecimal() and int(name[:9]) < len(found):
+            found = found[int(name)]
+        else:
+            found = value(found, name)
+    if found is None:
+        raise BadRecord("wrong_layout", f"field {path!r} is null")
+    return found
+
+
+def optional_at(record: object, path: str | None) -> Any:
+    """What `path` leads to; None where it leads nowhere."""
+    try:
+        return None if path is None else at(record, path)
+    except BadRecord:
+        return None
+
+
+def all_pairs(responses: Sequence[Response]) -> list[Comparison]:
+    """Every two responses with unequal scores, the higher one preferred; raises `BadRecord` where there are none."""
+    if len(responses) < 2:
+        raise BadRecord("no_pair", f"{len(responses)} rated response(s)")
+    return usable(lambda pair: compared(*pair), combinations(responses, 2))
 
 
 def usable(make: Callable[[Item], Made], found: Iterable[Item]) -> list[Made]:

@@ -11,8 +11,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlhf_data.records import Comparison, Prompt
+from rlhf_data.records import About, Comparison, Expected, Prompt
 from rlhf_data.sources import fields, transcripts
+
+ABOUT = About(
+    title="HH-RLHF",
+    url="https://huggingface.co/datasets/Anthropic/hh-rlhf",
+    licence="MIT",
+    non_commercial=False,
+    citation="Bai et al. (2022). Training a Helpful and Harmless Assistant with Reinforcement Learning from Human "
+    "Feedback. arXiv 2204.05862",
+    responses="LLM",
+    annotator="human",
+    # of the helpful subsets
+    expected=Expected(118_263, 115_092, 115_396, prompt_tokens=160.4, chosen_tokens=82.2, rejected_tokens=73.6),
+)
 
 
 def preferences(record: Any) -> list[Comparison]:

@@ -11,11 +11,11 @@ from typing import Any
 
 from rlhf_data.records import Conversation, Prompt
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 
 def instructions(record: Any) -> list[Conversation]:
-    return [Conversation(fields.answered(_prompt(record), fields.text(record, "response", "output")))]
+    return [Conversation(chats.answered(_prompt(record), fields.text(record, "response", "output")))]
 
 
 def prompts(record: Any) -> list[Prompt]:
@@ -23,4 +23,4 @@ def prompts(record: Any) -> list[Prompt]:
 
 
 def _prompt(record: Any) -> list[Message]:
-    return fields.asked(fields.text(record, "instruction"), fields.optional_text(record, "input"))
+    return chats.asked(fields.text(record, "instruction"), fields.optional_text(record, "input"))

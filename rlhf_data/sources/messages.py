@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import Conversation, Prompt
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats
 
 
 def instructions(record: Any) -> list[Conversation]:
-    return [Conversation(fields.messages(record, "messages"))]
+    return [Conversation(chats.messages(record, "messages"))]
 
 
 def prompts(record: Any) -> list[Prompt]:
-    turns = fields.messages(record, "messages")
-    return [Prompt(turns[:-1] if turns[-1]["role"] == "assistant" else turns)]
+    return [Prompt(chats.before_answer(chats.messages(record, "messages")))]

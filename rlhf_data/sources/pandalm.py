@@ -11,9 +11,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from rlhf_data.records import BadRecord, Comparison, Prompt
+from rlhf_data.records import About, BadRecord, Comparison, Prompt
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
+
+ABOUT = About(
+    title="PandaLM test set",
+    url="https://github.com/WeOpenML/PandaLM",
+    licence="Apache-2.0",
+    non_commercial=False,
+    citation="Wang et al. (2023). PandaLM: An Automatic Evaluation Benchmark for LLM Instruction Tuning Optimization. "
+    "arXiv 2306.05087",
+    responses="LLM",
+    annotator="human",
+)
 
 
 def preferences(record: Any) -> list[Comparison]:
@@ -33,7 +44,7 @@ def prompts(record: Any) -> list[Prompt]:
 
 
 def _prompt(record: Any) -> list[Message]:
-    return fields.asked(fields.text(record, "instruction"), fields.optional_text(record, "input"))
+    return chats.asked(fields.text(record, "instruction"), fields.optional_text(record, "input"))
 
 
 def _vote(record: Any, name: str) -> int:

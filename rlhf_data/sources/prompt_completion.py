@@ -8,17 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import Conversation, Prompt
-from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 
 def instructions(record: Any) -> list[Conversation]:
-    return [Conversation(fields.answered(_prompt(record), fields.text(record, "completion")))]
+    return [Conversation(chats.answered(chats.user_turn(record, "prompt"), fields.text(record, "completion")))]
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return [Prompt(_prompt(record))]
-
-
-def _prompt(record: Any) -> list[Message]:
-    return fields.asked(fields.text(record, "prompt"), "")
+    return [Prompt(chats.user_turn(record, "prompt"))]

@@ -9,20 +9,19 @@ import re
 from typing import Any
 
 from rlhf_data.records import Conversation, Prompt
-from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 CALCULATOR = re.compile(r"<<[^<>]*>>")  # calls of the authors' calculator, which no reader should see
 
 
 def instructions(record: Any) -> list[Conversation]:
-    return [Conversation(fields.answered(_prompt(record), CALCULATOR.sub("", fields.text(record, "answer"))))]
+    return [
+        Conversation(
+            chats.answered(chats.user_turn(record, "question"), CALCULATOR.sub("", fields.text(record, "answer")))
+        )
+    ]
 
 
 def prompts(record: Any) -> list[Prompt]:
     # no reference, though the final number is known: the gold reward knows the embedded world's references alone
-    return [Prompt(_prompt(record))]
-
-
-def _prompt(record: Any) -> list[Message]:
-    return fields.asked(fields.text(record, "question"), "")
+    return [Prompt(chats.user_turn(record, "question"))]

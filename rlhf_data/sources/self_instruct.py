@@ -9,12 +9,12 @@ from typing import Any
 
 from rlhf_data.records import Conversation, Prompt
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 
 def instructions(record: Any) -> list[Conversation]:
     def conversation(instance: object) -> Conversation:
-        return Conversation(fields.answered(_prompt(record, instance), fields.text(instance, "output")))
+        return Conversation(chats.answered(_prompt(record, instance), fields.text(instance, "output")))
 
     return fields.usable(conversation, fields.items(record, "instances"))
 
@@ -24,4 +24,4 @@ def prompts(record: Any) -> list[Prompt]:
 
 
 def _prompt(record: Any, instance: object) -> list[Message]:
-    return fields.asked(fields.text(record, "instruction"), fields.optional_text(instance, "input"))
+    return chats.asked(fields.text(record, "instruction"), fields.optional_text(instance, "input"))

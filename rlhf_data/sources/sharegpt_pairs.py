@@ -10,9 +10,7 @@ from typing import Any
 
 from rlhf_data.records import BadRecord, Comparison, Prompt
 from rlhf_data.schemas import Message
-from rlhf_data.sources import fields
-
-ROLES = {"system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant"}
+from rlhf_data.sources import chats, fields
 
 
 def preferences(record: Any) -> list[Comparison]:
@@ -24,11 +22,11 @@ def prompts(record: Any) -> list[Prompt]:
 
 
 def _prompt(record: Any) -> list[Message]:
-    return fields.messages(record, "conversations", role="from", content="value", roles=ROLES)
+    return chats.messages(record, "conversations", role="from", content="value", roles=chats.CHAT_ROLES)
 
 
 def _final_turn(record: Any, side: str) -> str:
-    turn = fields.turn(fields.value(record, side), role="from", content="value", roles=ROLES)
+    turn = chats.turn(fields.value(record, side), role="from", content="value", roles=chats.CHAT_ROLES)
     if turn["role"] != "assistant":
         raise BadRecord("turns_out_of_order", f"{side} is the {turn['role']}'s turn, not the assistant's")
     return turn["content"]

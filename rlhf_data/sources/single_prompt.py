@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.records import Prompt
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 
 def prompts(record: Any) -> list[Prompt]:
     found = fields.value(record, "prompt", "turns")
     if isinstance(found, list):
         found = found[0] if found else None
-    return [Prompt(fields.asked(fields.as_text(found, "the prompt"), ""))]
+    return [Prompt(chats.asked(fields.as_text(found, "the prompt"), ""))]

@@ -17,6 +17,11 @@ WEBGPT_TAG = re.compile(r"\n\n## (Human|Assistant):(?=\n|\Z)")
 ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
+def is_dialogue(text: str) -> bool:
+    """Whether a text starts with a speaker's tag."""
+    return text.startswith(("Human:", "Assistant:", "## Human:\n", "## Assistant:\n"))
+
+
 def turns(dialogue: str) -> list[Message]:
     """The turns of a dialogue in either layout, contents stripped; raises `BadRecord` for any other text."""
     # a record's text comes stripped, so the blank line before the first tag is put back
@@ -32,12 +37,16 @@ def turns(dialogue: str) -> list[Message]:
 
 
 def prompt(dialogue: list[Message]) -> list[Message]:
-    """All turns before the final one, which must be the assistant's."""
-    if len(dialogue) % 2:
-        raise BadRecord("odd_length", f"{len(dialogue)} turns")
+    """All turns before the final one, which must be the assistant's; a system message first is no turn."""
+    if spoken(dialogue) % 2:
+        raise BadRecord("odd_length", f"{spoken(dialogue)} turns")
     if dialogue[-1]["role"] != "assistant":
         raise BadRecord("turns_out_of_order", "the final turn is not the assistant's")
     return dialogue[:-1]
+
+
+def spoken(dialogue: list[Message]) -> int:
+    return len(dialogue) - (dialogue[0]["role"] == "system")
 
 
 def final_turns(chosen: list[Message], rejected: list[Message]) -> Comparison:
@@ -47,8 +56,8 @@ def final_turns(chosen: list[Message], rejected: list[Message]) -> Comparison:
     """
     if len(chosen) != len(rejected):
         raise BadRecord("different_turns", f"{len(chosen)} turns against {len(rejected)}")
-    if len(chosen) % 2:
-        raise BadRecord("odd_length", f"{len(chosen)} turns on both sides")
+    if spoken(chosen) % 2:
+        raise BadRecord("odd_length", f"{spoken(chosen)} turns on both sides")
     for side, dialogue in (("chosen", chosen), ("rejected", rejected)):
         for number, message in enumerate(dialogue):
             if not message["content"]:

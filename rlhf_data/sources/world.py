@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from rlhf_data.records import BadRecord, Comparison, Conversation, Prompt
-from rlhf_data.sources import fields
+from rlhf_data.sources import chats, fields
 
 
 def preferences(record: Any) -> list[Comparison]:
@@ -20,7 +20,7 @@ def preferences(record: Any) -> list[Comparison]:
     )
     return [
         Comparison(
-            fields.messages(record, "prompt"),
+            chats.messages(record, "prompt"),
             fields.text(record, "chosen"),
             fields.text(record, "rejected"),
             chosen_score,
@@ -32,7 +32,7 @@ def preferences(record: Any) -> list[Comparison]:
 
 
 def instructions(record: Any) -> list[Conversation]:
-    return [Conversation(fields.messages(record, "messages"))]
+    return [Conversation(chats.messages(record, "messages"))]
 
 
 def prompts(record: Any) -> list[Prompt]:
@@ -41,4 +41,4 @@ def prompts(record: Any) -> list[Prompt]:
         reference = json.dumps(known, sort_keys=True)
     except (TypeError, ValueError, RecursionError) as error:
         raise BadRecord("not_json", "field 'reference' cannot be written as JSON") from error
-    return [Prompt(fields.messages(record, "prompt"), reference)]
+    return [Prompt(chats.messages(record, "prompt"), reference)]

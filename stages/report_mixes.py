@@ -1,0 +1,30 @@
+"""the mixes → what became of every comparison that each was offered, and a data card a mix."""
+
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from rlhf_data import accounts, cards, cli, mixes, params, queries, sources, tables
+from rlhf_data.schemas import Counts, MixRejects, Preferences
+
+
+def main(counts: Path, made: Path, dropped: Path, table5: Path, report: Path, out: Path) -> None:
+    project, profile = params.project(), params.load()
+    ingested, figures = tables.read(counts, Counts), queries.curve(table5)
+    rejects, found = tables.read_parts(dropped, MixRejects), []
+    abouts = {name: sources.about(one.format) for name, one in profile.ingest.sources.items()}
+    origins = cards.origins(profile.ingest.sources, abouts, seed=profile.seed)
+    for name, wanted in profile.mix.items():
+        sides = {side: tables.read(made / name / f"{side}.parquet", Preferences) for side in mixes.Mix._fields}
+        found.append(accounts.of_mix(name, wanted.sources, sides=sides, dropped=rejects[name], ingested=ingested))
+        card = cards.card(
+            name, account=found[-1], origins=origins, figures=figures, wanted=wanted, rules=profile.clean,
+            profile=project.profile, held_out=profile.held_out, seed=profile.seed,
+        )  # fmt: skip
+        tables.atomically(out / f"{name}.md", partial(Path.write_text, data=card, encoding="utf8"))
+    tables.write_csv(pl.concat(found), report)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,24 @@
+"""preferences + their lengths → each source in numbers beside the paper's Table 5; of complete sources, held to it."""
+
+from pathlib import Path
+
+from rlhf_data import cli, params, sources, table5, tables
+from rlhf_data.schemas import Counts, Lengths, Preferences, Rejects
+
+
+def main(preferences: Path, lengths: Path, counts: Path, dropped: Path, report: Path) -> None:
+    profile = params.load()
+    counted = tables.read_parts(lengths, Lengths)
+    found = {
+        source: table5.figures(tables.read(preferences / f"{source}.parquet", Preferences), tokens)
+        for source, tokens in counted.items()
+    }
+    abouts = {source: sources.about(profile.ingest.sources[source].format) for source in found}
+    table = table5.table(found, abouts)
+    ingested, rejects = tables.read(counts, Counts), tables.read(dropped, Rejects)
+    table5.refuse_others(table, profile.table5.complete, ingested=ingested, rejects=rejects, abouts=abouts)
+    tables.write_csv(table, report)
+
+
+if __name__ == "__main__":
+    cli.run(main)
