@@ -12,19 +12,16 @@ import argparse
 import multiprocessing
 import os
 import random
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+from processes import ROOT, measure
 
 from rlhf_data import histories, ids, jobs, journal, params, responses, tables
 from rlhf_data.schemas import Generations, History, Pairs, Prompts, Rewards
 
-ROOT = Path(__file__).parent.parent
 ROWS = 160_000
 PART_PROMPTS = 500
 PAIR = [
@@ -78,19 +75,10 @@ def make(data: Path | None, rows: int) -> None:
 
 
 def report(name: str, command: list[str]) -> None:
-    """Runs Python in a process of its own and prints its seconds and peak memory."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    started = time.perf_counter()
-    with subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        said = process.stdout.read().strip()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - started
-    if process.returncode:
-        sys.exit(f"{name} failed")
-    cpu = used.ru_utime + used.ru_stime
-    print(f"{name:14} {seconds:7.2f} s ({cpu:.2f} s CPU) {used.ru_maxrss / 2**20:6.2f} GiB  {said}", flush=True)
+    """Runs Python in a process of its own and prints what it took."""
+    found = measure(command, folder=Path.cwd())
+    took = f"{found.seconds:7.2f} s ({found.cpu_seconds:.2f} s CPU) {found.peak_gib:6.2f} GiB"
+    print(f"{name:14} {took}  {found.said}", flush=True)
 
 
 def real(data: Path) -> Iterator[pl.DataFrame]:

@@ -139,7 +139,7 @@ class TransformersScorer:
 
         def tokens(row: tuple[int, Ids]) -> int:
             place, ids = row
-            return len(ids) - batch[place].shared + mask.shape[1] // CACHED
+            return len(ids) - batch[place].shared + int(mask.shape[1]) // CACHED
 
         together = []
         for place, group in enumerate(batch):
