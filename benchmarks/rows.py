@@ -82,7 +82,8 @@ def timed(open_engine):
 def main():
     generators.open_generator = timed(generators.open_generator)
     scorers.open_scorer = timed(scorers.open_scorer)
-    import datasets, transformers, trl
+    import dvc.repo
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
     started = time.perf_counter()
     prompts, generations = Path("data/prompts/iter1.parquet"), Path("data/generations/iter1")
     if sys.argv[1] == "generate":

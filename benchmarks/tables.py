@@ -24,6 +24,7 @@ from rlhf_data.schemas import Generations, History, Pairs, Prompts, Rewards
 
 ROWS = 160_000
 PART_PROMPTS = 500
+PAIRS = 20_000  # an iteration
 PAIR = [
     *("-m", "stages.pair", "--prompts", "data/prompts/iter1.parquet", "--generations", "data/generations/iter1"),
     *("--rewards", "data/rewards/iter1.parquet", "--out", "data/pairs/iter1.parquet", "--report", "pair.json"),
@@ -38,8 +39,8 @@ answer = queries.run(
 print(answer.row(0, named=True))
 """
 HISTORY = [
-    *("-m", "stages.history", "--previous", "data/history/iter0", "--pairs", "data/pairs/all.parquet"),
-    *("--reference", "data/models/iter0", "--iteration", "iter1", "--out", "data/history/iter1"),
+    *("-m", "stages.history", "--previous", "data/history/iter2", "--pairs", "data/pairs/all.parquet"),
+    *("--reference", "data/models/iter0", "--iteration", "iter3", "--out", "data/history/iter3"),
 ]
 
 
@@ -157,7 +158,7 @@ def write(tables_of: Iterator[pl.DataFrame], *, prompts: int) -> None:
 
 
 def pairs_with_references() -> None:
-    """A pair a response, against the first to its prompt; log-probabilities as an interrupted run leaves them."""
+    """Three iterations of 20,000 pairs, as 160,000 rows in eights make; log-probabilities of the third journalled."""
     rows = pl.read_parquet("data/generations/iter1/*.parquet").join(
         pl.read_parquet("data/prompts/iter1.parquet").select("prompt_id", "prompt"), on="prompt_id"
     )
@@ -176,14 +177,19 @@ def pairs_with_references() -> None:
         rejected_reward=pl.lit(0.0, dtype=pl.Float32),
         margin=pl.lit(1.0, dtype=pl.Float32),
     )
-    tables.write(pairs, Path("data/pairs/all.parquet"), Pairs)
-    tables.write_parts([("iter0", History.create_empty())], Path("data/history/iter0"), History)
     Path("data/models/iter0").mkdir(parents=True)
     job = jobs.reference(Path("data/models/iter0"), params.load().train_policy)
-    wanted = histories.referred(pairs, job=job)
-    kept = journal.Rows(tables.JOURNAL / f"history-iter1-{job}", History, on=histories.REFERRED, values=histories.LOGPS)
     logps = {name: pl.lit(-1.0, dtype=pl.Float32) for name in histories.LOGPS}
-    kept.keep(wanted.with_columns(**logps).iter_slices(2000))
+    parts = {}
+    for t in (1, 2, 3):
+        some = pairs[(t - 1) * PAIRS : t * PAIRS].with_columns(iteration=pl.lit(t, dtype=pl.UInt8))
+        parts[f"iter{t}"] = histories.referred(some, job=job).with_columns(**logps)
+    new = parts.pop("iter3")
+    tables.write(new.select(Pairs.column_names()), Path("data/pairs/all.parquet"), Pairs)
+    earlier = [(name, part.select(History.column_names())) for name, part in parts.items()]
+    tables.write_parts(earlier, Path("data/history/iter2"), History)
+    kept = journal.Rows(tables.JOURNAL / f"history-iter3-{job}", History, on=histories.REFERRED, values=histories.LOGPS)
+    kept.keep(new.iter_slices(2000))
 
 
 if __name__ == "__main__":
