@@ -11,7 +11,7 @@ run: .venv/.installed
 	dvc repro
 
 test: .venv/.installed lint
-	pytest
+	pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/.installed
 	ruff check .

@@ -19,6 +19,11 @@ ROOT = Path(__file__).parents[1]
 SIZE = LlamaSize(hidden_size=64, intermediate_size=64, layers=1, heads=2, context=128)  # vLLM takes no heads below 32
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, so that no worker waits for it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+
+
 @pytest.fixture(scope="session")
 def tiny() -> Params:
     with pytest.MonkeyPatch.context() as patch:

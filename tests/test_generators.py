@@ -211,7 +211,7 @@ def test_sampled_first_tokens_follow_the_model(policy_dir: Path, section: Genera
 def test_vllm_answers_the_same_to_the_same_seeds(policy_dir: Path, tmp_path: Path) -> None:
     pytest.importorskip("vllm")
     # more prompt tokens than one step of the engine takes
-    requests = [Request(REQUESTS[seed % 4].prompt, seed, (1.0, 0.7)[seed % 2]) for seed in range(400)]
+    requests = [Request(REQUESTS[seed % 4].prompt, seed, (1.0, 0.7)[seed % 2]) for seed in range(800)]
     script = tmp_path / "answer.py"
     script.write_text(VLLM_SCRIPT)
     done = subprocess.run(
@@ -226,7 +226,7 @@ def test_vllm_answers_the_same_to_the_same_seeds(policy_dir: Path, tmp_path: Pat
     assert "ANSWERS" in said, done.stderr
     answered, taken = map(int, said["TAKEN"].split())
     assert answered == 20
-    assert taken < 1000
+    assert taken < 3000  # of an endless supply
     first, again, backwards = ([Response(*response) for response in found] for found in json.loads(said["ANSWERS"]))
     assert first == again
     assert first == backwards[::-1]

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +90,13 @@ def finish(folder: Path, *arguments: str) -> str:
     return said
 
 
-def at_work(process: subprocess.Popen[str]) -> str:
-    """Returns, with what was said so far, once a bar has moved: the process is no longer starting."""
+def at_work(process: subprocess.Popen[str], rows: int = 1) -> str:
+    """Returns, with what was said so far, once the bar has counted so many rows."""
     assert process.stderr is not None
     text = ""
     while process.poll() is None:
         text += process.stderr.read(1)
-        if shown(text):
+        if shown(text) >= rows:
             return text
     pytest.fail(f"the stage ended before it was at work: {text[-2000:]}")
 
@@ -126,10 +125,10 @@ def killed_five_times(folder: Path, *command: str) -> None:
     kept = 0
     for _ in range(5):
         with start(folder, *command) as process:
-            said = at_work(process)
-            time.sleep(drawn.uniform(0, 1.0))
+            said = at_work(process, drawn.randrange(1, 600))
             os.kill(process.pid, signal.SIGKILL)
             _, errors = process.communicate()
+        assert process.returncode == -signal.SIGKILL
         assert kept + shown(said + errors) - journalled(folder) <= PART
         kept = journalled(folder)
         assert not (folder / command[-1]).exists()
