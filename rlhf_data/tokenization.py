@@ -8,7 +8,10 @@ Counting tokens needs only the `tokenizers` library, so that a stage which loads
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,11 +98,38 @@ def lengths(tokens: pl.Series, *, max_length: int) -> dict[str, int]:
 def conversation_ids(
     prompts: list[Any], responses: list[str], tokens: PreTrainedTokenizerBase, max_length: int
 ) -> list[list[int]]:
-    """Prompt and response through the chat template; of too many tokens the last stay, where the reward is read."""
-    texts = [
-        tokens.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
-        for prompt, response in zip(prompts, responses, strict=True)
-    ]
-    if not texts:
+    """Prompt and response through the chat template; of too many tokens the last stay, where the reward is read.
+
+    What K responses in a row have before them is split into tokens once.
+    """
+    heads, tails = list[str](), list[str]()
+    for prompt, same in groupby(zip(prompts, responses, strict=True), key=itemgetter(0)):
+        before = tokens.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+        head = before[: _last_seam(before, tokens)]
+        for _, response in same:
+            text = tokens.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
+            cut = len(head) if text.startswith(head) else 0
+            heads.append(text[:cut])
+            tails.append(text[cut:])
+    if not heads:
         return []
-    return [ids[-max_length:] for ids in tokens(texts, add_special_tokens=False)["input_ids"]]
+    once = list(dict.fromkeys(heads))
+    ids_of = dict(zip(once, tokens(once, add_special_tokens=False)["input_ids"], strict=True))
+    ends = tokens(tails, add_special_tokens=False)["input_ids"]
+    return [[*ids_of[head], *end][-max_length:] for head, end in zip(heads, ends, strict=True)]
+
+
+def _last_seam(text: str, tokens: PreTrainedTokenizerBase) -> int:
+    """Where a text's last special token begins: what is before it, and it with all after it, have tokens of their own.
+
+    A tokenizer cuts a text there before it does anything else. 0 where it does not, or has none in this text.
+    """
+    special = [
+        added.content
+        for added in tokens.added_tokens_decoder.values()
+        if added.special and not (added.normalized or added.lstrip or added.rstrip or added.single_word)
+    ]
+    if not special or not tokens.is_fast:
+        return 0
+    seams = re.finditer("|".join(map(re.escape, sorted(special, key=len, reverse=True))), text)
+    return max((seam.start() for seam in seams), default=0)
