@@ -1,8 +1,9 @@
 """How fast responses are drawn: transformers.generate as it comes, our TransformersGenerator, and our VllmGenerator.
 
-All three draw the same number of tokens from the same Llama of 1M parameters, which never ends its turn, at temperature
-1: to prompts of the embedded world, 8 responses to each. Each engine is a process of its own; start-up and a first,
-smaller run are not measured. The measured runs take turns, and each engine's best one counts.
+All draw the same number of tokens from the same Llama of 1M parameters, which never ends its turn, at temperature 1: to
+prompts of the embedded world, 8 responses to each. vLLM does so with one copy of the model, and with several. Each
+engine is a process of its own; start-up and a first, smaller run are not measured. The measured runs take turns, and
+each engine's best one counts.
 
     python benchmarks/generation.py                    # 4,096 responses of 64 tokens
     python benchmarks/generation.py --requests 512     # a quick look
@@ -33,6 +34,7 @@ ENGINES = {
     "generate": "transformers.generate, do_sample",
     "transformers": "TransformersGenerator",
     "vllm": "VllmGenerator",
+    "vllm_copies": "VllmGenerator, data_parallel",
 }
 
 
@@ -44,6 +46,9 @@ def main() -> None:
         "--batch-size", type=int, default=256, help="of the transformers engines (default: %(default)s)"
     )
     parser.add_argument("--runs", type=int, default=2, help="measured runs of each engine (default: %(default)s)")
+    parser.add_argument(
+        "--copies", type=int, default=os.cpu_count(), help="vLLM's, where it has several (default: one a core)"
+    )
     parser.add_argument("--worker", nargs=2, metavar=("ENGINE", "POLICY"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -68,7 +73,7 @@ def endless_policy(folder: Path) -> Path:
 
 
 def compare(policy: Path, options: argparse.Namespace) -> None:
-    shared = [f"--{name}={value}" for name, value in vars(options).items() if name in ("requests", "tokens")]
+    shared = [f"--{name}={value}" for name, value in vars(options).items() if name in ("requests", "tokens", "copies")]
     workers = {
         engine: subprocess.Popen(
             [sys.executable, __file__, *shared, f"--batch-size={options.batch_size}", "--worker", engine, str(policy)],
@@ -113,7 +118,8 @@ def print_table(rates: dict[str, float], options: argparse.Namespace) -> None:
 def work(engine: str, policy: Path, options: argparse.Namespace) -> None:
     section = replace(
         params.load_profile("tiny").generate,
-        engine="vllm" if engine == "vllm" else "transformers",
+        engine="vllm" if engine.startswith("vllm") else "transformers",
+        data_parallel=options.copies if engine == "vllm_copies" else 1,
         max_tokens=options.tokens,
         batch_size=options.batch_size,
     )

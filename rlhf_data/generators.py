@@ -9,6 +9,7 @@ names.
 from __future__ import annotations
 
 import asyncio
+import os
 import weakref
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -104,8 +105,8 @@ class VllmGenerator:
     """
 
     def __init__(self, policy: Path, section: GenerateParams) -> None:
-        _refuse_missing_gpus(section)
-        vllm = vllm_library.load("generate.engine")
+        _refuse_missing_devices(section)
+        vllm = vllm_library.load("generate.engine", copies=section.data_parallel)
         from vllm.usage.usage_lib import UsageContext
 
         async def opened() -> Any:  # inside the event loop that will run it
@@ -157,7 +158,7 @@ def vllm_arguments(policy: Path | str, section: GenerateParams) -> dict[str, Any
         # A prompt that is cut in two makes vLLM 0.32 wind a seed's generator back, which a CPU's cannot
         arguments["enable_chunked_prefill"] = False
         # small models, whose steps cost what Python does around them: 1.3 times the tokens a second of 256 at once
-        arguments |= {"max_num_seqs": 1024, "max_num_batched_tokens": 8192}
+        arguments |= {"max_num_seqs": -(-1024 // section.data_parallel), "max_num_batched_tokens": 8192}
     return arguments
 
 
@@ -244,15 +245,20 @@ class OpenaiGenerator:
         return job.place, _checked(choice.message.content or "", answer.usage.completion_tokens, choice.finish_reason)
 
 
-def _refuse_missing_gpus(section: GenerateParams) -> None:
+def _refuse_missing_devices(section: GenerateParams) -> None:
     import torch
 
-    wanted, found = section.tensor_parallel * section.data_parallel, torch.cuda.device_count()
-    if wanted > max(found, 1):
+    wanted = section.tensor_parallel * section.data_parallel
+    if found := torch.cuda.device_count():
+        devices = f"{found} GPUs"
+    else:  # copies of a model may share the cores of a CPU
+        found = len(os.sched_getaffinity(0)) if section.tensor_parallel == 1 else 1
+        devices = f"no GPU and {len(os.sched_getaffinity(0))} cores"
+    if wanted > found:
         raise EngineError(
             f"generate.tensor_parallel {section.tensor_parallel} x data_parallel {section.data_parallel} need {wanted} "
-            f"GPUs, and this machine has {found}\n  lower them, or run `vllm serve` across machines and set "
-            "generate.engine: openai"
+            f"GPUs (or, for data_parallel alone, cores), and this machine has {devices}\n  lower them, or run "
+            "`vllm serve` across machines and set generate.engine: openai"
         )
 
 

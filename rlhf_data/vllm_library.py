@@ -8,8 +8,10 @@ from typing import Any
 from rlhf_data.errors import EngineError
 
 
-def load(option: str) -> Any:
-    """The library; variables that are set already stay.
+def load(option: str, *, copies: int = 1) -> Any:
+    """The library, about to run so many copies of a model; variables that are set already stay.
+
+    On a CPU each copy has its share of the cores: most of a small model's step is Python, which takes one.
 
     Raises `EngineError`, naming the option of params that wants it (`generate.engine`), where it is not installed.
     """
@@ -19,6 +21,8 @@ def load(option: str) -> Any:
     if not torch.cuda.is_available():
         # The CPU build: no third process between the engine and the model, and room for the prompts' cache in GiB
         settings |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "2"}
+        if copies > 1:
+            settings["VLLM_CPU_OMP_THREADS_BIND"] = "|".join(_shares(sorted(os.sched_getaffinity(0)), copies))
     for name, value in settings.items():
         os.environ.setdefault(name, value)
     try:
@@ -29,3 +33,7 @@ def load(option: str) -> Any:
             f"or set {option}: transformers"
         ) from error
     return vllm
+
+
+def _shares(cores: list[int], copies: int) -> list[str]:
+    return [",".join(map(str, cores[copy::copies])) for copy in range(copies)]

@@ -52,7 +52,7 @@ def endless(requests, taken):
 
 if __name__ == "__main__":
     section = replace(params.load_profile("tiny").generate, engine="vllm", max_tokens=6, max_model_len=128,
-                      gpu_memory_utilization=0.2)
+                      gpu_memory_utilization=0.2, data_parallel=int(sys.argv[3]))
     requests = [Request(*request) for request in json.loads(sys.argv[2])]
     engine = generators.open_generator(Path(sys.argv[1]), section)
     taken = []
@@ -207,37 +207,45 @@ def test_sampled_first_tokens_follow_the_model(policy_dir: Path, section: Genera
     assert counts["stop"] / 2000 == pytest.approx(ends, abs=4 * (ends * (1 - ends) / 2000) ** 0.5)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_vllm_answers_the_same_to_the_same_seeds(policy_dir: Path, tmp_path: Path) -> None:
+    """Whatever their order, and on however many copies of the model."""
     pytest.importorskip("vllm")
     # more prompt tokens than one step of the engine takes
     requests = [Request(REQUESTS[seed % 4].prompt, seed, (1.0, 0.7)[seed % 2]) for seed in range(800)]
     script = tmp_path / "answer.py"
     script.write_text(VLLM_SCRIPT)
-    done = subprocess.run(
-        [sys.executable, script, policy_dir, json.dumps(requests)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("TAKEN ", "ANSWERS ")))
-    assert "ANSWERS" in said, done.stderr
-    answered, taken = map(int, said["TAKEN"].split())
-    assert answered == 20
-    assert taken < 3000  # of an endless supply
-    first, again, backwards = ([Response(*response) for response in found] for found in json.loads(said["ANSWERS"]))
-    assert first == again
-    assert first == backwards[::-1]
+
+    def answered(copies: int) -> list[Response]:
+        done = subprocess.run(
+            [sys.executable, script, policy_dir, json.dumps(requests), str(copies)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+        said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("TAKEN ", "ANSWERS ")))
+        assert "ANSWERS" in said, done.stderr
+        some, taken = map(int, said["TAKEN"].split())
+        assert some == 20
+        assert taken < 5000  # of an endless supply
+        first, again, backwards = ([Response(*response) for response in found] for found in json.loads(said["ANSWERS"]))
+        assert first == again
+        assert first == backwards[::-1]
+        return first
+
+    first = answered(1)
     assert len({response.text for response in first}) > 100
     plausible(first, most=6)
+    if len(os.sched_getaffinity(0)) > 1:
+        assert answered(2) == first
 
 
 @pytest.mark.parametrize("name", ["tensor_parallel", "data_parallel"])
-def test_gpus_that_are_not_there(policy_dir: Path, section: GenerateParams, name: str) -> None:
+def test_devices_that_are_not_there(policy_dir: Path, section: GenerateParams, name: str) -> None:
     many: dict[str, Any] = {name: 1000}
-    with pytest.raises(EngineError, match="need 1000 GPUs, and this machine has"):
+    with pytest.raises(EngineError, match=r"need 1000 GPUs .*, and this machine has"):
         generators.open_generator(policy_dir, replace(section, engine="vllm", **many))
 
 
