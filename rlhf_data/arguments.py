@@ -38,11 +38,9 @@ def preference(section: PreferenceParams, *, seed: int, out: Path) -> SFTConfig:
     """TRL's arguments for the pairwise preference model (paper, section 2.3), whose rows are cut to length already."""
     from trl import SFTConfig
 
-    together = section.positions == "both"  # its rows are blocks already, of two documents
     return SFTConfig(
         **_arguments(section, seed, out),
-        max_length=None if together else section.max_length,
-        padding_free=together,
+        max_length=None if section.positions == "both" else section.max_length,  # a row there holds both orders
         packing=section.packing is not None,
         packing_strategy=section.packing or "bfd",
     )

@@ -158,21 +158,37 @@ class RewardParams(Training):
 
 
 @section
+class SelfDistillation:
+    """More epochs, at a training's other settings, towards what the model said before them as a mean of both orders.
+
+    That mean has no liking for a place, and less noise than the labels: of what a model learns of it, its two orders
+    agree more often.
+    """
+
+    epochs: Positive
+    learning_rate: Rate
+    weight: Annotated[float, Field(gt=0, le=1)]  # of this loss; the labels' has the rest
+
+
+@section
 class PreferenceParams(Training):
     """The pairwise preference model: a language model that answers A or B (paper, section 2.3)."""
 
     base: str  # `iter0` starts from π₀; else a hub id or folder
     revision: str | None
     packing: Literal["bfd"] | None  # whole comparisons in blocks of max_length tokens, best fit first; null pads
-    # the chosen's place is drawn by hash (paper), or each comparison is learnt in both orders, in one block: what they
+    # the chosen's place is drawn by hash (paper), or each comparison is learnt in both orders, in one batch: what they
     # have in common, a liking for a letter, then cancels out
     positions: Literal["drawn", "both"]
     own_tokens: bool  # the template's fixed parts become tokens of their own: half the tokens of short comparisons
+    self_distillation: SelfDistillation | None
 
     @model_validator(mode="after")
-    def packs_once(self) -> PreferenceParams:
+    def keeps_orders_together(self) -> PreferenceParams:
         if self.packing is not None and self.positions == "both":
-            raise ValueError("positions: both makes blocks of its own; packing must be null")
+            raise ValueError("positions: both keeps both orders in one batch; packing must be null")
+        if self.self_distillation is not None and self.positions == "drawn":
+            raise ValueError("self_distillation is towards the mean of both orders; positions must be both")
         return self
 
 
@@ -265,7 +281,7 @@ class GenerateParams:
     precision: Literal["fp32", "bf16"]
     max_model_len: Positive
     tensor_parallel: Positive  # vLLM: GPUs that share one copy of the model
-    data_parallel: Positive  # vLLM: copies of the model
+    data_parallel: Positive  # vLLM: copies of the model, each on GPUs of its own, or on its share of a CPU's cores
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)]
     fresh: bool  # compute every row anew, whatever an earlier version or an interrupted run holds
 

@@ -198,8 +198,18 @@ LOG_COLUMNS = {
 
 
 def run(trainer: Any, section: Training, stage: str, out: Path) -> pl.DataFrame:
-    """Trains, from the last whole checkpoint on, and saves at `out`; returns the log, one row a logged step."""
+    """Trains as `fit` does, and saves at `out`; returns the log, one row a logged step."""
     import torch
+
+    log = fit(trainer, section, stage)
+    if trainer.is_world_process_zero():
+        trainer.model.to(getattr(torch, models.DTYPES[section.precision])).save_pretrained(out)
+        trainer.processing_class.save_pretrained(out)
+    return log
+
+
+def fit(trainer: Any, section: Training, stage: str) -> pl.DataFrame:
+    """Trains, from the last whole checkpoint on; returns the log, one row a logged step."""
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
     for printed in (PrinterCallback, ProgressCallback):
@@ -210,9 +220,6 @@ def run(trainer: Any, section: Training, stage: str, out: Path) -> pl.DataFrame:
         last = _last_checkpoint(Path(trainer.args.output_dir))
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
     steps = [entry for entry in trainer.state.log_history if "loss" in entry]
-    if trainer.is_world_process_zero():
-        trainer.model.to(getattr(torch, models.DTYPES[section.precision])).save_pretrained(out)
-        trainer.processing_class.save_pretrained(out)
     return pl.DataFrame([{name: entry[key] for key, name in LOG_COLUMNS.items() if key in entry} for entry in steps])
 
 

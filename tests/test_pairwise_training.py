@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 import pytest
+import torch
 
-from rlhf_data import arguments, models, pairwise_text, pairwise_training, trainers
+from rlhf_data import arguments, judges, models, pairwise_text, pairwise_training, trainers
 from rlhf_data.engines import Comparison
 from rlhf_data.schemas import Message
-from rlhf_data.sections import Params, PreferenceParams
+from rlhf_data.sections import PairwiseJudge, Params, PreferenceParams, SelfDistillation
 
 ASKED: list[Message] = [{"role": "user", "content": "What is 5 minus 1?"}]
 LONG: list[Message] = [{"role": "user", "content": "Tell me. " * 40 + "What is 5 minus 1?"}]
@@ -43,7 +45,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def section(tiny: Params) -> PreferenceParams:
     return replace(tiny.train_preference, base="iter0", max_length=128, batch_size=2, micro_batch_size=1, epochs=2,
                    learning_rate=1e-3, logging_steps=2, save_steps=3, packing=None, positions="drawn",
-                   own_tokens=False)  # fmt: skip
+                   own_tokens=False, self_distillation=None)  # fmt: skip
 
 
 def weights(folder: Path) -> bytes:
@@ -68,9 +70,19 @@ def test_long_comparisons_fill_the_length_with_their_answer(policy_dir: Path) ->
     assert rows["input_ids"].list.last().n_unique() == 1  # the answer is never cut
 
 
-def test_blocks_are_packed_once(section: PreferenceParams) -> None:
-    with pytest.raises(ValueError, match="positions: both makes blocks of its own; packing must be null"):
+def test_both_orders_are_not_packed(section: PreferenceParams) -> None:
+    with pytest.raises(ValueError, match="positions: both keeps both orders in one batch; packing must be null"):
         replace(section, positions="both", packing="bfd")
+
+
+def test_the_mean_of_both_orders_needs_both(section: PreferenceParams) -> None:
+    with pytest.raises(ValueError, match="self_distillation is towards the mean of both orders; positions must be bo"):
+        replace(section, self_distillation=SelfDistillation(epochs=1, learning_rate=1e-3, weight=0.5))
+
+
+def test_what_both_orders_say_together() -> None:
+    first = torch.tensor([0.9, 0.3, 0.5, 0.5, 1.0, 1.0])
+    assert pairwise_training.mean_of_orders(first).tolist() == pytest.approx([0.8, 0.2, 0.5, 0.5, 0.5, 0.5])
 
 
 @pytest.mark.parametrize("own_tokens", [False, True])
@@ -107,17 +119,19 @@ def test_packed_comparisons_do_not_see_each_other(section: PreferenceParams, pol
     assert first_loss("bfd", max_length=512, batch_size=3) == pytest.approx(apart, abs=1e-5)
 
 
-def test_both_orders_of_a_comparison_share_a_block_and_do_not_see_each_other(
+def test_both_orders_of_a_comparison_share_a_batch_and_do_not_see_each_other(
     section: PreferenceParams, policy_dir: Path, tmp_path: Path
 ) -> None:
-    swapped = SHOWN.select("prompt", "pair_id", first="second", second="first", chosen_first=~pl.col("chosen_first"))
-    twice = pl.concat([SHOWN.select(swapped.columns), swapped])
+    twice = in_both_orders()
     rows = pairwise_training.training_rows(twice, models.tokenizer(policy_dir), max_length=128)
-    together = pairwise_training.blocks(rows)
-    assert together.columns == ["pair_id", "input_ids", "labels", "seq_lengths"]
-    assert together["pair_id"].to_list() == SHOWN["pair_id"].to_list()
-    assert together["input_ids"][3].to_list() == [*rows["input_ids"][3], *rows["input_ids"][15]]
-    assert together["labels"].list.len().to_list() == together["seq_lengths"].list.sum().to_list()
+    joined = pairwise_training.together(rows)
+    assert joined.columns == ["pair_id", "input_ids", "labels", "seq_lengths"]
+    assert joined["pair_id"].to_list() == SHOWN["pair_id"].to_list()
+    assert joined["input_ids"][3].to_list() == [*rows["input_ids"][3], *rows["input_ids"][15]]
+    assert joined["labels"].list.len().to_list() == joined["seq_lengths"].list.sum().to_list()
+    each = [row for block in joined.to_dicts() for row in pairwise_training.apart(block)]
+    order = [place for first in range(12) for place in (first, first + 12)]
+    assert each == rows[order].select("input_ids", "labels").to_dicts()
 
     both: list[tuple[Literal["drawn", "both"], int]] = [("drawn", 24), ("both", 12)]
     logs = [
@@ -129,6 +143,37 @@ def test_both_orders_of_a_comparison_share_a_block_and_do_not_see_each_other(
     ]  # fmt: skip
     assert [log.height for log in logs] == [1, 1]
     assert logs[0]["loss"][0] == pytest.approx(logs[1]["loss"][0], abs=1e-5)
+
+
+def in_both_orders() -> pl.DataFrame:
+    swapped = SHOWN.select("prompt", "pair_id", first="second", second="first", chosen_first=~pl.col("chosen_first"))
+    return pl.concat([SHOWN.select(swapped.columns), swapped])
+
+
+def test_a_model_that_distils_itself_agrees_more_with_its_mean(
+    section: PreferenceParams, policy_dir: Path, tmp_path: Path, tiny: Params
+) -> None:
+    """Distillation alone: the labels are not learnt, what the model said is, without its liking for a place."""
+    judge = tiny.judges["preference"]
+    assert isinstance(judge, PairwiseJudge)
+    turned = [Comparison(prompt, second, first) for prompt, first, second in COMPARISONS]
+
+    def said(name: str, wanted: SelfDistillation | None) -> tuple[pl.DataFrame, np.ndarray]:
+        own = replace(section, positions="both", batch_size=4, micro_batch_size=2, epochs=1,
+                      learning_rate=3e-3, self_distillation=wanted)  # fmt: skip
+        work, out = tmp_path / "work" / name, tmp_path / name
+        log = pairwise_training.train_preference(own, in_both_orders(), policy_dir, seed=0, work=work, out=out)
+        told = judges.PairwiseModel(out, judge).prefer([*COMPARISONS, *turned])
+        return log, np.array(told).reshape(2, -1)
+
+    taught, before = said("taught", None)
+    log, after = said("distilled", SelfDistillation(epochs=30, learning_rate=3e-3, weight=1.0))
+    assert taught["step"].to_list() == [1, 2]  # of 3
+    assert log["step"].to_list() == [1, 2, 4, *range(5, 94, 2)]
+    assert log.head(taught.height).equals(taught)
+    mean = (before[0] + 1 - before[1]) / 2
+    assert np.abs(after[0] - mean).mean() < 0.5 * np.abs(before[0] - mean).mean()
+    assert np.abs(after[0] + after[1] - 1).mean() < 0.5 * np.abs(before[0] + before[1] - 1).mean()
 
 
 def test_packing_loses_no_comparison(section: PreferenceParams, policy_dir: Path, tmp_path: Path) -> None:
@@ -157,8 +202,9 @@ def test_packing_loses_no_comparison(section: PreferenceParams, policy_dir: Path
     assert packed.filter(pl.col("input_ids").list.len() > 256).is_empty()
 
 
+@pytest.mark.parametrize("distils", [False, True])
 def test_an_interrupted_training_goes_on_to_the_same_end(
-    section: PreferenceParams, policy_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    section: PreferenceParams, policy_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distils: bool
 ) -> None:
     from transformers import TrainerCallback, trainer
 
@@ -167,11 +213,14 @@ def test_an_interrupted_training_goes_on_to_the_same_end(
             if state.global_step == 7:
                 raise KeyboardInterrupt
 
-    packed = replace(section, packing="bfd", max_length=256, own_tokens=True, batch_size=1, epochs=6)
+    rows, interrupted = SHOWN, replace(section, packing="bfd", max_length=256, own_tokens=True, batch_size=1, epochs=6)
+    if distils:  # of the first 6 steps none is interrupted, of the second 18 one
+        more = SelfDistillation(epochs=3, learning_rate=1e-3, weight=0.5)
+        rows, interrupted = in_both_orders(), replace(section, positions="both", epochs=1, self_distillation=more)
 
     def train(name: str, work: str) -> pl.DataFrame:
         return pairwise_training.train_preference(
-            packed, SHOWN, policy_dir, seed=0, work=tmp_path / work, out=tmp_path / name
+            interrupted, rows, policy_dir, seed=0, work=tmp_path / work, out=tmp_path / name
         )
 
     expected = train("expected", "unbroken")
@@ -179,6 +228,7 @@ def test_an_interrupted_training_goes_on_to_the_same_end(
         patch.setattr(trainer, "DEFAULT_CALLBACKS", [*trainer.DEFAULT_CALLBACKS, Interrupted])
         with pytest.raises(KeyboardInterrupt):
             train("out", "journal")
-    assert [path.name for path in (tmp_path / "journal").glob("checkpoint-*")] != []
+    kept = tmp_path / "journal" / ("self_distillation" if distils else "")
+    assert [path.name for path in kept.glob("checkpoint-*")] != []
     assert train("out", "journal").equals(expected)
     assert weights(tmp_path / "out") == weights(tmp_path / "expected")
