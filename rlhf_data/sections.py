@@ -159,10 +159,9 @@ class RewardParams(Training):
 
 @section
 class SelfDistillation:
-    """More epochs, at a training's other settings, towards what the model said before them as a mean of both orders.
+    """More epochs, towards what the model said before them as a mean of both orders; else as the training itself.
 
-    That mean has no liking for a place, and less noise than the labels: of what a model learns of it, its two orders
-    agree more often.
+    That mean favours no place and has less noise than labels: a model that learns it agrees with itself more often.
     """
 
     epochs: Positive
