@@ -222,7 +222,7 @@ def test_vllm_answers_the_same_to_the_same_seeds(policy_dir: Path, tmp_path: Pat
             cwd=ROOT,
             capture_output=True,
             text=True,
-            env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
             check=False,
         )
         said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("TAKEN ", "ANSWERS ")))
