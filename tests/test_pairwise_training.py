@@ -31,6 +31,11 @@ def table(rows: list[Comparison], chosen_first: list[bool]) -> pl.DataFrame:
 SHOWN = table(COMPARISONS, CHOSEN_FIRST)
 
 
+def in_both_orders() -> pl.DataFrame:
+    swapped = SHOWN.select("prompt", "pair_id", first="second", second="first", chosen_first=~pl.col("chosen_first"))
+    return pl.concat([SHOWN.select(swapped.columns), swapped])
+
+
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A training leaves nothing where it is run."""
@@ -143,11 +148,6 @@ def test_both_orders_of_a_comparison_share_a_batch_and_do_not_see_each_other(
     ]  # fmt: skip
     assert [log.height for log in logs] == [1, 1]
     assert logs[0]["loss"][0] == pytest.approx(logs[1]["loss"][0], abs=1e-5)
-
-
-def in_both_orders() -> pl.DataFrame:
-    swapped = SHOWN.select("prompt", "pair_id", first="second", second="first", chosen_first=~pl.col("chosen_first"))
-    return pl.concat([SHOWN.select(swapped.columns), swapped])
 
 
 def test_a_model_that_distils_itself_agrees_more_with_its_mean(
