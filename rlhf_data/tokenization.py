@@ -102,10 +102,11 @@ def conversation_ids(
 
     What K responses in a row have before them is split into tokens once.
     """
+    special = _special_tokens(tokens)
     heads, tails = list[str](), list[str]()
     for prompt, same in groupby(zip(prompts, responses, strict=True), key=itemgetter(0)):
         before = tokens.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
-        head = before[: _last_seam(before, tokens)]
+        head = before[: max((found.start() for found in special.finditer(before)), default=0)]
         for _, response in same:
             text = tokens.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
             cut = len(head) if text.startswith(head) else 0
@@ -119,10 +120,10 @@ def conversation_ids(
     return [[*ids_of[head], *end][-max_length:] for head, end in zip(heads, ends, strict=True)]
 
 
-def _last_seam(text: str, tokens: PreTrainedTokenizerBase) -> int:
-    """Where a text's last special token begins: what is before it, and it with all after it, have tokens of their own.
+def _special_tokens(tokens: PreTrainedTokenizerBase) -> re.Pattern[str]:
+    """Where a tokenizer cuts a text before it does anything else; matches nothing where it does not.
 
-    A tokenizer cuts a text there before it does anything else. 0 where it does not, or has none in this text.
+    What is before such a token, and it with all after it, have tokens of their own.
     """
     special = [
         added.content
@@ -130,6 +131,5 @@ def _last_seam(text: str, tokens: PreTrainedTokenizerBase) -> int:
         if added.special and not (added.normalized or added.lstrip or added.rstrip or added.single_word)
     ]
     if not special or not tokens.is_fast:
-        return 0
-    seams = re.finditer("|".join(map(re.escape, sorted(special, key=len, reverse=True))), text)
-    return max((seam.start() for seam in seams), default=0)
+        return re.compile("(?!)")
+    return re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))))
