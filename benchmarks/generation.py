@@ -1,9 +1,9 @@
 """How fast responses are drawn: transformers.generate as it comes, our TransformersGenerator, and our VllmGenerator.
 
-All draw the same number of tokens from the same Llama of 1M parameters, which never ends its turn, at temperature 1: to
-prompts of the embedded world, 8 responses to each. vLLM does so with one copy of the model, and with several. Each
-engine is a process of its own; start-up and a first, smaller run are not measured. The measured runs take turns, and
-each engine's best one counts.
+All draw the same number of tokens from the same Llama of 1M parameters, which never ends its turn, at temperature 1: 8
+responses to each prompt, first to the embedded world's short prompts, then to longer ones of random words. vLLM does so
+with one copy of the model, and with several. Each engine is a process of its own; start-up and a first, smaller run are
+not measured. The measured runs take turns, each has prompts that no engine has seen, and each engine's best one counts.
 
     python benchmarks/generation.py                    # 4,096 responses of 64 tokens
     python benchmarks/generation.py --requests 512     # a quick look
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from typing import Any
 
 from rlhf_data import generators, models, params, tokenization
 from rlhf_data.engines import Request
+from rlhf_data.schemas import Message
 from rlhf_data.sections import GenerateParams, LlamaSize
 from rlhf_data.world import records
 
@@ -44,6 +46,12 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="tokens of each (default: %(default)s)")
     parser.add_argument(
         "--batch-size", type=int, default=256, help="of the transformers engines (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--prompt-tokens",
+        type=int,
+        default=160,
+        help="mean length of the longer prompts, drawn within half of it either way (default: %(default)s)",
     )
     parser.add_argument("--runs", type=int, default=2, help="measured runs of each engine (default: %(default)s)")
     parser.add_argument(
@@ -73,10 +81,10 @@ def endless_policy(folder: Path) -> Path:
 
 
 def compare(policy: Path, options: argparse.Namespace) -> None:
-    shared = [f"--{name}={value}" for name, value in vars(options).items() if name in ("requests", "tokens", "copies")]
+    shared = [f"--{name.replace('_', '-')}={value}" for name, value in vars(options).items() if name != "worker"]
     workers = {
         engine: subprocess.Popen(
-            [sys.executable, __file__, *shared, f"--batch-size={options.batch_size}", "--worker", engine, str(policy)],
+            [sys.executable, __file__, *shared, "--worker", engine, str(policy)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -86,16 +94,20 @@ def compare(policy: Path, options: argparse.Namespace) -> None:
     try:
         for worker in workers.values():
             told(worker, "ready")
-        seconds = {engine: [float("inf")] for engine in ENGINES}
-        for _ in range(options.runs):
-            for engine, worker in workers.items():
-                worker.stdin.write("run\n")  # type: ignore[union-attr]  # a pipe
-                worker.stdin.flush()  # type: ignore[union-attr]
-                seconds[engine].append(float(told(worker, "seconds")))
+        threads = os.environ.get("OMP_NUM_THREADS", "as each library chooses")
+        print(f"{options.requests} responses x {options.tokens} tokens, {os.cpu_count()} cores, threads: {threads}")
+        for prompts in PROMPTS:
+            seconds = {engine: [float("inf")] for engine in ENGINES}
+            for run in range(options.runs):
+                for engine, worker in workers.items():
+                    worker.stdin.write(f"{prompts} {run}\n")  # type: ignore[union-attr]  # a pipe
+                    worker.stdin.flush()  # type: ignore[union-attr]
+                    seconds[engine].append(float(told(worker, "seconds")))
+            written = options.requests * options.tokens
+            print_table(prompts, {engine: written / min(found) for engine, found in seconds.items()})
     finally:
         for worker in workers.values():
             worker.communicate()  # the end of its input ends it
-    print_table({engine: options.requests * options.tokens / min(found) for engine, found in seconds.items()}, options)
 
 
 def told(worker: subprocess.Popen[str], what: str) -> str:
@@ -107,12 +119,10 @@ def told(worker: subprocess.Popen[str], what: str) -> str:
     sys.exit(f"a worker ended before it was {what}; its message is above")
 
 
-def print_table(rates: dict[str, float], options: argparse.Namespace) -> None:
-    threads = os.environ.get("OMP_NUM_THREADS", "as each library chooses")
-    print(f"{options.requests} responses x {options.tokens} tokens, {os.cpu_count()} cores, threads: {threads}")
-    print(f"{'engine':<36}{'tokens/s':>12}{'ratio':>8}")
+def print_table(prompts: str, rates: dict[str, float]) -> None:
+    print(f"\n{prompts + ' prompts':<36}{'tokens/s':>12}{'ratio':>8}")
     for engine, rate in rates.items():
-        print(f"{ENGINES[engine]:<36}{rate:>12,.0f}{rate / rates['generate']:>8.2f}")
+        print(f"{ENGINES[engine]:<36}{rate:>12,.0f}{rate / rates['generate']:>8.2f}", flush=True)
 
 
 def work(engine: str, policy: Path, options: argparse.Namespace) -> None:
@@ -121,21 +131,45 @@ def work(engine: str, policy: Path, options: argparse.Namespace) -> None:
         engine="vllm" if engine.startswith("vllm") else "transformers",
         data_parallel=options.copies if engine == "vllm_copies" else 1,
         max_tokens=options.tokens,
+        max_model_len=SIZE.context,
         batch_size=options.batch_size,
     )
-    prompts = records.records("prompts", -(-options.requests // SAMPLES), seed=1)
-    requests = [Request(row["prompt"], seed, 1.0) for row in prompts for seed in range(SAMPLES)][: options.requests]
     draw = plain(policy, section) if engine == "generate" else ours(policy, section)
 
-    draw(requests[:WARM_UP])
+    for prompts in PROMPTS:
+        draw(asked(prompts, policy, options, seed=options.runs)[:WARM_UP])
     print("ready now", flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        prompts, run = line.split()
+        requests = asked(prompts, policy, options, seed=int(run))
         start = time.perf_counter()
         written = draw(requests)
         took = time.perf_counter() - start
         if written != len(requests) * options.tokens:
             sys.exit(f"{engine} wrote {written} tokens instead of {len(requests) * options.tokens}")
         print(f"seconds {took}", flush=True)
+
+
+def asked(prompts: str, policy: Path, options: argparse.Namespace, *, seed: int) -> list[Request]:
+    """The requests of a run, K to a prompt."""
+    count = -(-options.requests // SAMPLES)
+    found = PROMPTS[prompts](count, policy, options, seed)
+    return [Request(prompt, sample, 1.0) for prompt in found for sample in range(SAMPLES)][: options.requests]
+
+
+def world_prompts(count: int, policy: Path, options: argparse.Namespace, seed: int) -> list[list[Message]]:
+    return [row["prompt"] for row in records.records("prompts", count, seed=seed)]
+
+
+def long_prompts(count: int, policy: Path, options: argparse.Namespace, seed: int) -> list[list[Message]]:
+    """Random words of one token each."""
+    draw, vocabulary = random.Random(seed), sorted(models.tokenizer(policy).get_vocab())
+    words = [word.replace("Ġ", " ") for word in vocabulary if word[:1] == "Ġ" and word[1:].isalpha()]
+    lengths = (round(options.prompt_tokens * draw.uniform(0.5, 1.5)) for _ in range(count))
+    return [[Message(role="user", content="".join(draw.choices(words, k=length)))] for length in lengths]
+
+
+PROMPTS = {"short": world_prompts, "long": long_prompts}
 
 
 def ours(policy: Path, section: GenerateParams) -> Callable[[list[Request]], int]:

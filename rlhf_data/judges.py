@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlhf_data import models, pairwise_text, scorers
+from rlhf_data import memory, models, pairwise_text, scorers
 from rlhf_data.engines import Comparison, Judge, Scorer
 from rlhf_data.errors import EngineError
 from rlhf_data.schemas import Message
@@ -87,7 +87,7 @@ class PairwiseModel:
         try:
             logits = self._model(**inputs, position_ids=positions, use_cache=False, logits_to_keep=1).logits
         except (RuntimeError, MemoryError) as error:
-            if not scorers.out_of_memory(error):
+            if not memory.out_of_memory(error):
                 raise
             raise EngineError(
                 f"memory does not hold {len(rows)} instructions of {len(rows[0])} tokens at once\n"

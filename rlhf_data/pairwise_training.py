@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rlhf_data import arguments, models, pairwise_text, trainers
+from rlhf_data import arguments, models, pairwise_text, training_runs
 from rlhf_data.engines import Comparison
 from rlhf_data.sections import PreferenceParams
 
@@ -36,7 +36,7 @@ def train_preference(
     rows = training_rows(shown, tokens, max_length=section.max_length)
     if section.positions == "both":
         rows = together(rows)
-    model = models.causal(base, precision=trainers.MASTER, attention=section.attention, revision=section.revision)
+    model = models.causal(base, precision=training_runs.MASTER, attention=section.attention, revision=section.revision)
     set_seed(seed)  # embeddings of tokens that are new
     models.fit_embeddings(model, tokens)
 
@@ -46,20 +46,21 @@ def train_preference(
             teacher,
             model=model,
             args=arguments.preference(section, seed=seed, out=work),
-            train_dataset=trainers.as_dataset(rows),
+            train_dataset=training_runs.as_dataset(rows),
             processing_class=tokens,
         )
 
     first = trainer(section, work)
     if section.self_distillation is None:
-        return _named(trainers.run(first, section, "train_preference", out))
+        return _named(training_runs.run(first, section, "train_preference", out))
 
-    log = trainers.fit(first, section, "train_preference")
+    log = training_runs.fit(first, section, "train_preference")
+    first.optimizer, first.lr_scheduler = first.accelerator.free_memory(first.optimizer, first.lr_scheduler)
     more = section.self_distillation
     section = replace(section, epochs=more.epochs, learning_rate=more.learning_rate)
     second = trainer(section, work / "self_distillation", _frozen_copy(model))
-    after = pl.col("step") + first.state.global_step
-    return _named(pl.concat([log, trainers.run(second, section, "train_preference", out).with_columns(after)]))
+    more_log = training_runs.run(second, section, "train_preference", out)
+    return _named(pl.concat([log, more_log.with_columns(pl.col("step") + first.state.global_step)]))
 
 
 def _named(log: pl.DataFrame) -> pl.DataFrame:

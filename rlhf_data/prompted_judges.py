@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlhf_data import judge_models, models, pairwise_text, scorers, verdicts
+from rlhf_data import judge_models, memory, models, pairwise_text, verdicts
 from rlhf_data.engines import Comparison, Judge
 from rlhf_data.errors import EngineError
 from rlhf_data.sections import PromptedJudge
@@ -64,7 +64,7 @@ class LocalJudge:
         try:
             found: list[float] = answer(inputs.to(self._model.device))
         except (RuntimeError, MemoryError) as error:
-            if not scorers.out_of_memory(error):
+            if not memory.out_of_memory(error):
                 raise
             raise EngineError(
                 f"memory does not hold {len(batch)} prompts of {len(batch[0])} tokens at once\n"

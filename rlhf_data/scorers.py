@@ -6,36 +6,21 @@ batches, and what is computed once for several rows, decide only the time.
 
 from __future__ import annotations
 
-import ctypes
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from rlhf_data import models, prefixes, vllm_library
+from rlhf_data import memory, models, prefixes, response_groups, vllm_library
 from rlhf_data.engines import Scorer
 from rlhf_data.errors import EngineError
 from rlhf_data.prefixes import Prefix
+from rlhf_data.response_groups import Group, Ids
 from rlhf_data.schemas import Message
 from rlhf_data.sections import ScoreParams
 from rlhf_data.tokenization import conversation_ids
 
-# Share of a group's tokens from which computing its prompt apart saves time. Measured with a Llama of 1M parameters on
-# one CPU thread, K = 8 and batches of 2,048 tokens: where it saves 0.08 of the tokens, whole rows took 0.96 of its CPU
-# time; at 0.14, 1.05; at 0.20, 1.02; at 0.29, 1.25; at 0.43, 1.52.
-WORTH_SHARING = 0.15
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-
-Ids = tuple[int, ...]
 Work = TypeVar("Work")
-
-
-class Group(NamedTuple):
-    """Rows of token ids, all different, that agree on the first `shared` and have more after them."""
-
-    shared: int
-    rows: list[Ids]
-
 
 CACHED = 4  # cached tokens that count as one computed: keys and values are small beside all that a layer computes
 SMALL = 8  # groups go together where as many would not fill a batch
@@ -69,7 +54,7 @@ class TransformersScorer:
         else:
             print(f"{reward}: {type(self._model).__name__} computes every row whole, its prompt included", flush=True)
         if device == "cpu":
-            _keep_freed_memory()
+            memory.keep_freed()
         self._batch_tokens = section.batch_tokens
         self._max_length = max_length
 
@@ -80,8 +65,8 @@ class TransformersScorer:
 
         rows = _rows(conversations, self._tokens, self._max_length)
         whole, shared = list[Ids](), list[Group]()
-        for group in groups([turns[:-1] for turns in conversations], rows, max_length=self._max_length):
-            if self._shares and pays(group):
+        for group in response_groups.groups([turns[:-1] for turns in conversations], rows, max_length=self._max_length):
+            if self._shares and response_groups.pays(group):
                 shared.append(group)
             else:
                 whole.extend(group.rows)
@@ -97,7 +82,7 @@ class TransformersScorer:
                 self._in_batches(whole, len, lambda batch: keep(batch, self._whole(batch)))
                 self._in_batches(shared, lambda group: group.shared, lambda batch: self._after_prompts(batch, keep))
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
+                if not memory.out_of_memory(error):
                     raise
                 raise EngineError(
                     "memory does not hold the forward pass of a single conversation of at most "
@@ -166,7 +151,7 @@ class TransformersScorer:
             try:
                 run(batch)
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error) or len(batch) == 1:
+                if not memory.out_of_memory(error) or len(batch) == 1:
                     raise
                 self._batch_tokens = min(self._batch_tokens, len(batch) // 2 * longest)
                 print(f"out of memory: score.batch_tokens is {self._batch_tokens} from here on", flush=True)
@@ -214,51 +199,6 @@ def vllm_arguments(reward: Path | str, section: ScoreParams, *, max_length: int)
     }
 
 
-def groups(prompts: Sequence[list[Message]], rows: Sequence[Ids], *, max_length: int) -> list[Group]:
-    """The different rows to each prompt.
-
-    Rows that fill `max_length` may have lost their beginning, each as much as its response is long: they make groups of
-    their own.
-    """
-    found: dict[Any, dict[Ids, None]] = {}
-    for prompt, row in zip(prompts, rows, strict=True):
-        turns = tuple((turn["role"], turn["content"]) for turn in prompt)
-        found.setdefault((turns, len(row) == max_length), {})[row] = None
-    return [Group(shared_tokens(list(same)), list(same)) for same in found.values()]
-
-
-def shared_tokens(rows: list[Ids]) -> int:
-    """How many first tokens all rows have in common, such that each has at least one left."""
-    first, last = min(rows), max(rows)  # what these agree on, all between them do
-    shortest = min(len(row) for row in rows)
-    return next((place for place in range(shortest - 1) if first[place] != last[place]), shortest - 1)
-
-
-def pays(group: Group) -> bool:
-    """Whether a prompt is worth a pass of its own, by the share of the group's tokens that it saves."""
-    return group.shared * (len(group.rows) - 1) > WORTH_SHARING * sum(len(row) for row in group.rows)
-
-
 def _rows(conversations: Sequence[list[Message]], tokens: Any, max_length: int) -> list[Ids]:
     prompts, responses = [turns[:-1] for turns in conversations], [turns[-1]["content"] for turns in conversations]
     return [tuple(ids) for ids in conversation_ids(prompts, responses, tokens, max_length)]
-
-
-def _keep_freed_memory() -> None:
-    """Has glibc keep what a layer frees for the next one, up to 256 MiB; other C libraries are left as they are.
-
-    As it comes, it gives large tensors back to the system at once, and the next layer takes them again page by page: of
-    the CPU time of a Llama of 1M parameters over 2,400 tokens a pass, a fifth.
-    """
-    library = ctypes.CDLL(None)
-    if hasattr(library, "gnu_get_libc_version"):
-        library.mallopt(M_MMAP_THRESHOLD, 32 * 2**20)  # the most that 64-bit glibc itself would come to
-        library.mallopt(M_TRIM_THRESHOLD, 256 * 2**20)
-
-
-def out_of_memory(error: Exception) -> bool:
-    """On a CPU, torch says so in words only."""
-    import torch
-
-    said = ("not enough memory", "DefaultCPUAllocator", "std::bad_alloc")
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in said)

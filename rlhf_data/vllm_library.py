@@ -22,7 +22,9 @@ def load(option: str, *, copies: int = 1) -> Any:
         # The CPU build: no third process between the engine and the model, and room for the prompts' cache in GiB
         settings |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": "2"}
         if copies > 1:
-            settings["VLLM_CPU_OMP_THREADS_BIND"] = "|".join(_shares(sorted(os.sched_getaffinity(0)), copies))
+            settings["VLLM_CPU_OMP_THREADS_BIND"] = "|".join(
+                ",".join(map(str, cores()[copy::copies])) for copy in range(copies)
+            )
     for name, value in settings.items():
         os.environ.setdefault(name, value)
     try:
@@ -35,5 +37,6 @@ def load(option: str, *, copies: int = 1) -> Any:
     return vllm
 
 
-def _shares(cores: list[int], copies: int) -> list[str]:
-    return [",".join(map(str, cores[copy::copies])) for copy in range(copies)]
+def cores() -> list[int]:
+    """Numbers of the CPU's cores that this process may use."""
+    return sorted(os.sched_getaffinity(0))

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from rlhf_data import generators, models
+from rlhf_data import generators, models, transformers_generators
 from rlhf_data.engines import Generator, Request, Response
 from rlhf_data.errors import EngineError, PromptError
 from rlhf_data.schemas import Message
@@ -96,7 +96,7 @@ def test_batches_decide_nothing(policy_dir: Path, section: GenerateParams, batch
 
 def test_windows_decide_nothing(policy_dir: Path, section: GenerateParams, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = answer(policy_dir, section, MIXED)
-    monkeypatch.setattr(generators, "WINDOW_BATCHES", 1)
+    monkeypatch.setattr(transformers_generators, "WINDOW_BATCHES", 1)
     assert answer(policy_dir, replace(section, batch_size=3), MIXED) == expected
 
 
@@ -186,7 +186,7 @@ def test_noise_draws_from_the_softmax(temperature: float) -> None:
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0, 1.5])
     draws = 20_000
     requests = [Request([], seed, temperature) for seed in range(draws)]
-    noisy = generators._gumbel_noise(requests)(None, logits.expand(draws, 5))
+    noisy = transformers_generators._gumbel_noise(requests)(None, logits.expand(draws, 5))
     counts = noisy.argmax(dim=1).bincount(minlength=5)
     expected = (logits / temperature).softmax(dim=0) * draws
     chi_square = ((counts - expected) ** 2 / expected).sum()

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import torch
 
-from rlhf_data import arguments, judges, models, pairwise_text, pairwise_training, trainers
+from rlhf_data import arguments, judges, models, pairwise_text, pairwise_training, training_runs
 from rlhf_data.engines import Comparison
 from rlhf_data.schemas import Message
 from rlhf_data.sections import PairwiseJudge, Params, PreferenceParams, SelfDistillation
@@ -185,7 +185,7 @@ def test_packing_loses_no_comparison(section: PreferenceParams, policy_dir: Path
     trainer: Any = SFTTrainer(
         model=models.causal(policy_dir, precision="fp32"),
         args=arguments.preference(replace(section, packing="bfd", max_length=256), seed=0, out=tmp_path / "work"),
-        train_dataset=trainers.as_dataset(rows),
+        train_dataset=training_runs.as_dataset(rows),
         processing_class=tokens,
     )
     packed = pl.DataFrame({name: trainer.train_dataset[name][:] for name in ("input_ids", "labels", "seq_lengths")})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhf_data import arguments, generators, params
+from rlhf_data import arguments, params, vllm_generators
 
 ROOT = Path(__file__).parent.parent
 PROFILES = sorted(path.stem for path in (ROOT / "params").glob("*.yaml"))
@@ -88,8 +88,8 @@ def test_vllm_takes_the_paper_s_generation_arguments(policy_dir: Path) -> None:
     from vllm import EngineArgs
 
     section = params.load_profile("llama3-8b").generate
-    engine = EngineArgs(**generators.vllm_arguments(policy_dir, section))
-    sampling = generators.vllm_sampling(section, temperature=section.temperatures[0], seed=7)
+    engine = EngineArgs(**vllm_generators.vllm_arguments(policy_dir, section))
+    sampling = vllm_generators.vllm_sampling(section, temperature=section.temperatures[0], seed=7)
 
     assert (engine.dtype, engine.max_model_len, engine.enable_prefix_caching) == ("bfloat16", 8192, True)
     assert (sampling.temperature, sampling.max_tokens, sampling.seed, sampling.top_p) == (1.0, 2048, 7, 1.0)

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from rlhf_data import models, scorers
+from rlhf_data import models, response_groups, scorers
 from rlhf_data.engines import Scorer
+from rlhf_data.response_groups import Group
 from rlhf_data.schemas import Message
-from rlhf_data.scorers import Group
 from rlhf_data.sections import Params
 
 ROOT = Path(__file__).parents[1]
@@ -239,13 +239,13 @@ def test_memory_that_runs_out_halves_the_batches(reward_dir: Path, tiny: Params)
     ],
 )
 def test_shared_tokens(rows: list[tuple[int, ...]], expected: int) -> None:
-    assert scorers.shared_tokens(rows) == expected
+    assert response_groups.shared_tokens(rows) == expected
 
 
 def test_groups_are_by_prompt_and_apart_where_the_beginning_may_be_lost() -> None:
     one, other = conversation("")[:1], conversation("", "Who?")[:1]
     rows = [(1, 2, 3), (1, 4, 3), (1, 2, 5), (9, 9, 9, 9), (1, 2, 3)]
-    assert scorers.groups([one, other, one, one, one], rows, max_length=4) == [
+    assert response_groups.groups([one, other, one, one, one], rows, max_length=4) == [
         Group(2, [(1, 2, 3), (1, 2, 5)]),
         Group(2, [(1, 4, 3)]),
         Group(3, [(9, 9, 9, 9)]),
@@ -253,9 +253,9 @@ def test_groups_are_by_prompt_and_apart_where_the_beginning_may_be_lost() -> Non
 
 
 def test_a_prompt_alone_does_not_pay() -> None:
-    assert not scorers.pays(Group(9, [tuple(range(10))]))
-    assert scorers.pays(Group(9, [tuple(range(10)), (*range(9), 10)]))
-    assert not scorers.pays(Group(1, [(0, *range(1, 60)), (0, *range(2, 60))]))
+    assert not response_groups.pays(Group(9, [tuple(range(10))]))
+    assert response_groups.pays(Group(9, [tuple(range(10)), (*range(9), 10)]))
+    assert not response_groups.pays(Group(1, [(0, *range(1, 60)), (0, *range(2, 60))]))
 
 
 VLLM_SCRIPT = """

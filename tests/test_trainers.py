@@ -286,7 +286,7 @@ def test_a_batch_that_is_no_multiple_is_refused(
 
 
 def stopped(stop: Callable[[], None], event: str, step: int) -> type:
-    """A callback that does `stop` at an event of a training; transformers' own come before those of trainers.py."""
+    """A callback that does `stop` at an event of a training; transformers' own come before training_runs.py's."""
     from transformers import TrainerCallback
 
     def act(self: Any, args: Any, state: Any, control: Any, **more: Any) -> None:
