@@ -92,7 +92,7 @@ def arguments() -> argparse.Namespace:
         default=0.0,
         help="lengths are drawn within ± this share of the mean (default: %(default)s)",
     )
-    parser.add_argument("--turns", type=int, default=3, help="turns of each engine (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=10, help="turns of each engine (default: %(default)s)")
     parser.add_argument("--batch-tokens", type=int, default=2048, help="score.batch_tokens (default: %(default)s)")
     parser.add_argument(
         "--clock",
