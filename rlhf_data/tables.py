@@ -80,15 +80,21 @@ def write(table: pl.DataFrame, path: Path, schema: type[dy.Schema]) -> None:
     atomically(path, lambda partial: checked.write_parquet(partial, compression="zstd"))
 
 
-def write_parts(parts: Iterable[tuple[str, pl.DataFrame]], path: Path, schema: type[dy.Schema]) -> None:
+def write_parts(
+    parts: Iterable[tuple[str, pl.DataFrame]], path: Path, schema: type[dy.Schema], *, after: Path | None = None
+) -> None:
     """Puts a folder of checked parts at `path`, whole or not at all; one part is in memory at a time.
 
-    The key must be unique over all parts.
+    With `after`, a folder of parts, those come first: checked too, and copied byte for byte. The key must be unique
+    over all parts.
     """
 
     def save(partial: Path) -> None:
         partial.mkdir()
         keys = []
+        for earlier in sorted(after.glob("*.parquet")) if after else []:
+            keys.append(read(earlier, schema).select(schema.primary_key()))
+            shutil.copyfile(earlier, partial / earlier.name)
         for name, part in parts:
             checked = check(part, schema, path / name)
             checked.write_parquet(partial / f"{name}.parquet", compression="zstd")

@@ -17,7 +17,7 @@ def main(previous: Path, pairs: Path, reference: Path, iteration: str, out: Path
     with journal.opened(out, History, job=job, on=histories.REFERRED, values=LOGPS, fresh=section.fresh) as rows:
         rows.keep(histories.with_reference(rows.missing(wanted), logps, part_pairs=section.part_pairs))
         part = rows.fill(wanted).select(History.column_names())
-        tables.write_parts({**tables.read_parts(previous, History), iteration: part}.items(), out, History)
+        tables.write_parts([(iteration, part)], out, History, after=previous)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,24 @@ def test_parts_are_read_by_name_and_in_order(tmp_path: Path) -> None:
     assert files(tmp_path) == ["t", "t/only.parquet"]
 
 
+def test_earlier_parts_are_checked_and_copied(tmp_path: Path) -> None:
+    tables.write_parts({"x": rewards(ROWS[:1])}.items(), tmp_path / "earlier", Rewards)
+    part = tmp_path / "earlier/x.parquet"
+    rewards(ROWS[:1]).write_parquet(part, compression="uncompressed")  # bytes that writing anew would not give
+    part.chmod(0o444)  # as DVC's cache links it
+
+    tables.write_parts([("y", rewards(ROWS[1:]))], tmp_path / "t", Rewards, after=tmp_path / "earlier")
+    assert (tmp_path / "t/x.parquet").read_bytes() == part.read_bytes()
+    assert tables.read(tmp_path / "t", Rewards).equals(rewards(ROWS))
+    with pytest.raises(TableError, match="unique over all parts: broken by 2 rows"):
+        tables.write_parts([("y", rewards(ROWS[:1]))], tmp_path / "t", Rewards, after=tmp_path / "earlier")
+    rewards(ROWS[:1]).drop("reward").write_parquet(tmp_path / "earlier/x.parquet.new")
+    (tmp_path / "earlier/x.parquet.new").rename(part)
+    with pytest.raises(TableError, match="column reward is missing"):
+        tables.write_parts([("y", rewards(ROWS[1:]))], tmp_path / "t", Rewards, after=tmp_path / "earlier")
+    assert tables.read(tmp_path / "t", Rewards).equals(rewards(ROWS))
+
+
 def test_a_key_is_unique_over_all_parts(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="prompt_id, sample is unique over all parts: broken by 2 rows"):
         tables.write_parts({"x": rewards(ROWS[:1]), "y": rewards(ROWS[:1])}.items(), tmp_path / "t", Rewards)
