@@ -23,6 +23,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import words
+
 from rlhf_data import generators, models, params, tokenization
 from rlhf_data.engines import Request
 from rlhf_data.schemas import Message
@@ -32,6 +34,7 @@ from rlhf_data.world import records
 SIZE = LlamaSize(hidden_size=128, intermediate_size=384, layers=4, heads=4, context=512)
 SAMPLES = 8
 WARM_UP = 256  # requests
+PROMPTS = ("short", "long")
 ENGINES = {
     "generate": "transformers.generate, do_sample",
     "transformers": "TransformersGenerator",
@@ -153,23 +156,18 @@ def work(engine: str, policy: Path, options: argparse.Namespace) -> None:
 def asked(prompts: str, policy: Path, options: argparse.Namespace, *, seed: int) -> list[Request]:
     """The requests of a run, K to a prompt."""
     count = -(-options.requests // SAMPLES)
-    found = PROMPTS[prompts](count, policy, options, seed)
+    if prompts == "short":
+        found = [row["prompt"] for row in records.records("prompts", count, seed=seed)]
+    else:
+        found = long_prompts(count, models.tokenizer(policy), tokens=options.prompt_tokens, seed=seed)
     return [Request(prompt, sample, 1.0) for prompt in found for sample in range(SAMPLES)][: options.requests]
 
 
-def world_prompts(count: int, policy: Path, options: argparse.Namespace, seed: int) -> list[list[Message]]:
-    return [row["prompt"] for row in records.records("prompts", count, seed=seed)]
-
-
-def long_prompts(count: int, policy: Path, options: argparse.Namespace, seed: int) -> list[list[Message]]:
+def long_prompts(count: int, tokenizer: Any, *, tokens: int, seed: int) -> list[list[Message]]:
     """Random words of one token each."""
-    draw, vocabulary = random.Random(seed), sorted(models.tokenizer(policy).get_vocab())
-    words = [word.replace("Ġ", " ") for word in vocabulary if word[:1] == "Ġ" and word[1:].isalpha()]
-    lengths = (round(options.prompt_tokens * draw.uniform(0.5, 1.5)) for _ in range(count))
-    return [[Message(role="user", content="".join(draw.choices(words, k=length)))] for length in lengths]
-
-
-PROMPTS = {"short": world_prompts, "long": long_prompts}
+    draw, choices = random.Random(seed), words.of_one_token(tokenizer)
+    lengths = (round(tokens * draw.uniform(0.5, 1.5)) for _ in range(count))
+    return [[Message(role="user", content="".join(draw.choices(choices, k=length)))] for length in lengths]
 
 
 def ours(policy: Path, section: GenerateParams) -> Callable[[list[Request]], int]:

@@ -5,9 +5,9 @@ A new Llama of a million parameters scores K responses to each of a few prompts,
 its own (its start-up is not counted). Every engine reads the same texts, cut at the same length. Of each engine the
 fastest turn counts.
 
-    python -m benchmarks.scoring
-    python -m benchmarks.scoring --prompts 32 --spread 0.5
-    OMP_NUM_THREADS=1 python -m benchmarks.scoring --clock cpu --no-vllm     # on a machine with other work
+    python benchmarks/scoring.py
+    python benchmarks/scoring.py --prompts 32 --spread 0.5
+    OMP_NUM_THREADS=1 python benchmarks/scoring.py --clock cpu --no-vllm     # on a machine with other work
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+
+import words
 
 from rlhf_data import models, params, scorers, tokenization
 from rlhf_data.schemas import Message
@@ -139,10 +141,10 @@ def conversations(
 ) -> list[list[Message]]:
     """Random words of one token each, all responses to a prompt next to each other."""
     draw = random.Random(0)
-    words = [word.replace("Ġ", " ") for word in sorted(tokens.get_vocab()) if word[:1] == "Ġ" and word[1:].isalpha()]
+    choices = words.of_one_token(tokens)
 
     def text(mean: int) -> str:
-        return "".join(draw.choices(words, k=max(1, round(mean * draw.uniform(1 - spread, 1 + spread)))))
+        return "".join(draw.choices(choices, k=max(1, round(mean * draw.uniform(1 - spread, 1 + spread)))))
 
     asked = [text(prompt) for _ in range(prompts)]
     return [
@@ -185,7 +187,7 @@ def ours(reward: Path, *, batch_tokens: int, engine: Literal["transformers", "vl
 def start_vllm(reward: Path) -> subprocess.Popen[str]:
     """A process that answers conversations with seconds and scores, one line of JSON each; returns when it is ready."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.scoring", "--serve-vllm", str(reward)],
+        [sys.executable, __file__, "--serve-vllm", str(reward)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
