@@ -25,6 +25,7 @@ lint: .venv/.installed
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 
 # Every version is pinned in requirements/lock.txt, so nothing is resolved here
 .venv/.installed: requirements/lock.txt pyproject.toml
@@ -32,7 +33,7 @@ lint: .venv/.installed
 	$(PYTHON) -m venv .venv
 	pip install --quiet --disable-pip-version-check uv==0.13.8 $(TORCH)
 	uv pip install --quiet --compile-bytecode --no-deps --requirement requirements/lock.txt --editable .
-	python -m rlhf_data.offline_plots
+	python -m rlhf_data.reports.dvc_plots
 	touch $@
 
 # After a change of pyproject.toml: resolve anew, try it, then write down what is installed

@@ -29,9 +29,9 @@ from pathlib import Path
 
 import polars as pl
 
-from rlhf_data import contamination, near_duplicates
-from rlhf_data.sections import ContaminationParams, EvaluationSet, NearDuplicateParams
-from rlhf_data.wording import ngrams, words
+from rlhf_data.cleaning import decontamination, near_duplicates
+from rlhf_data.cleaning.normalization import ngrams, words
+from rlhf_data.params.sections import ContaminationParams, EvaluationSet, NearDuplicateParams
 
 NEAR = NearDuplicateParams(threshold=0.8, words=3, permutations=120, bands=20)
 SETS = ContaminationParams(root="", words=8, overlap=0.6, sets={"invented": EvaluationSet(path="", field="prompt")})
@@ -89,8 +89,8 @@ def measure(path: Path) -> dict[str, float]:
     items = table.filter(pl.col("place") < ITEMS * 3, pl.col("place") % 3 == 0)["text"]
     asked = table.select(pl.concat_list(pl.struct(role=pl.lit("user"), content="text")).alias("prompt"))["prompt"]
     started = (time.perf_counter(), time.process_time())
-    against = contamination.evaluation({"invented": [{"prompt": item} for item in items]}, SETS)
-    found_items = contamination.given_away(asked, against)
+    against = decontamination.evaluation({"invented": [{"prompt": item} for item in items]}, SETS)
+    found_items = decontamination.given_away(asked, against)
     contaminated = taken(started)
 
     planted = [(place, of) for place, of in table.drop_nulls("of").select("place", "of").iter_rows()]

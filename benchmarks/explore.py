@@ -24,8 +24,10 @@ from playwright.sync_api import Page, sync_playwright
 from processes import ROOT
 from tables import write
 
-from rlhf_data import ids, pairs, tables
+from rlhf_data import hashing
+from rlhf_data.loop import pairs
 from rlhf_data.schemas import Generations, Pairs, Prompts, Rewards
+from rlhf_data.storage import tables
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -66,7 +68,7 @@ def invented(rows: int) -> Iterator[pl.DataFrame]:
     text = " ".join(drawn.choice(words, 400_000))
     chars = drawn.lognormal(np.log(TYPICAL_CHARS), SPREAD, rows).astype(int).clip(1)
     starts = drawn.integers(0, len(text) - chars.max(), rows)
-    prompts = [ids.content_id(str(n)) for n in range(rows // SAMPLES)]
+    prompts = [hashing.content_id(str(n)) for n in range(rows // SAMPLES)]
     yield pl.DataFrame(
         {
             "prompt_id": [prompt for prompt in prompts for _ in range(SAMPLES)],

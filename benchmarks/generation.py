@@ -25,10 +25,12 @@ from typing import Any
 
 import words
 
-from rlhf_data import generators, models, params, tokenization
-from rlhf_data.engines import Request
+from rlhf_data import params
+from rlhf_data.generation.open import open_generator
+from rlhf_data.inference.protocols import Request
+from rlhf_data.models import checkpoints, tokenizers
+from rlhf_data.params.sections import GenerateParams, LlamaSize
 from rlhf_data.schemas import Message
-from rlhf_data.sections import GenerateParams, LlamaSize
 from rlhf_data.world import records
 
 SIZE = LlamaSize(hidden_size=128, intermediate_size=384, layers=4, heads=4, context=512)
@@ -73,9 +75,9 @@ def main() -> None:
 def endless_policy(folder: Path) -> Path:
     """A Llama with random weights to which its end of turn, and padding, are the least likely tokens."""
     chats = records.records("instructions", 1000, seed=0)
-    tokenization.train([turn["content"] for chat in chats for turn in chat["messages"]], folder, vocab_size=1024)
-    tokens = models.tokenizer(folder)
-    model = models.new_llama(SIZE, tokens, seed=0)
+    tokenizers.train([turn["content"] for chat in chats for turn in chat["messages"]], folder, vocab_size=1024)
+    tokens = checkpoints.tokenizer(folder)
+    model = checkpoints.new_llama(SIZE, tokens, seed=0)
     embedding = model.get_input_embeddings().weight.data  # the output's too
     embedding[:, 0] = 0.5
     embedding[[tokens.eos_token_id, tokens.pad_token_id], 0] = -5.0
@@ -159,7 +161,7 @@ def asked(prompts: str, policy: Path, options: argparse.Namespace, *, seed: int)
     if prompts == "short":
         found = [row["prompt"] for row in records.records("prompts", count, seed=seed)]
     else:
-        found = long_prompts(count, models.tokenizer(policy), tokens=options.prompt_tokens, seed=seed)
+        found = long_prompts(count, checkpoints.tokenizer(policy), tokens=options.prompt_tokens, seed=seed)
     return [Request(prompt, sample, 1.0) for prompt in found for sample in range(SAMPLES)][: options.requests]
 
 
@@ -171,7 +173,7 @@ def long_prompts(count: int, tokenizer: Any, *, tokens: int, seed: int) -> list[
 
 
 def ours(policy: Path, section: GenerateParams) -> Callable[[list[Request]], int]:
-    engine = generators.open_generator(policy, section)
+    engine = open_generator(policy, section)
     return lambda requests: sum(response.tokens for _, response in engine.generate(requests))
 
 
@@ -179,7 +181,7 @@ def plain(policy: Path, section: GenerateParams) -> Callable[[list[Request]], in
     """What one writes first: batches of like length, from prompts to texts."""
     import torch
 
-    tokens, model = models.tokenizer(policy), models.causal(policy, precision=section.precision)
+    tokens, model = checkpoints.tokenizer(policy), checkpoints.causal(policy, precision=section.precision)
 
     def draw(requests: list[Request]) -> int:
         texts = [tokens.apply_chat_template(one.prompt, add_generation_prompt=True, tokenize=False) for one in requests]

@@ -19,7 +19,10 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from rlhf_data import ids, length_bias, length_charts, queries
+from rlhf_data import hashing
+from rlhf_data.evaluation import length_bias
+from rlhf_data.reports import length_charts
+from rlhf_data.sql import queries
 
 JUDGES = ("weighted_alpaca_eval_gpt4_turbo", "alpaca_eval_gpt4")
 ROWS, SAMPLES = 160_000, 8
@@ -79,7 +82,7 @@ def judged(folder: Path) -> pl.DataFrame:
         ).sort("instruction", "model_dir")
         tables.append(
             one.select(
-                prompt_id=pl.col("instruction").map_elements(ids.content_id, return_dtype=pl.String),
+                prompt_id=pl.col("instruction").map_elements(hashing.content_id, return_dtype=pl.String),
                 sample=pl.int_range(pl.len()).over("instruction").cast(pl.UInt8),
                 response="output",
                 reward="reward",

@@ -23,16 +23,18 @@ import sys
 from pathlib import Path
 import polars as pl
 from ruamel.yaml import YAML
-from rlhf_data import ids, models, tables, tokenization
+from rlhf_data import hashing
+from rlhf_data.models import checkpoints, tokenizers
+from rlhf_data.params.sections import LlamaSize
 from rlhf_data.schemas import Prompts
-from rlhf_data.sections import LlamaSize
+from rlhf_data.storage import tables
 from rlhf_data.world import records
 
 def prompts(number):
     rows = records.records("prompts", number, seed=0)
     tables.write(
         pl.DataFrame({
-            "prompt_id": [ids.content_id(str(row)) for row in range(number)],
+            "prompt_id": [hashing.content_id(str(row)) for row in range(number)],
             "source": ["world"] * number,
             "row": list(range(number)),
             "prompt": [row["prompt"] for row in rows],
@@ -42,15 +44,15 @@ def prompts(number):
         Path("data/prompts/iter1.parquet"), Prompts,
     )
 
-def checkpoints():
+def make_models():
     size = LlamaSize(hidden_size=128, intermediate_size=384, layers=4, heads=4, context=256)
     folder = Path("data/models/iter0")
-    tokenization.train([row["prompt"][0]["content"] for row in records.records("prompts", 2000, seed=0)],
+    tokenizers.train([row["prompt"][0]["content"] for row in records.records("prompts", 2000, seed=0)],
                        folder, vocab_size=600)
-    tokens = models.tokenizer(folder)
-    models.new_llama(size, tokens, seed=0).save_pretrained(folder)
+    tokens = checkpoints.tokenizer(folder)
+    checkpoints.new_llama(size, tokens, seed=0).save_pretrained(folder)
     reward = Path("data/models/reward")
-    models.reward(folder, precision="fp32").save_pretrained(reward)
+    checkpoints.reward(folder, precision="fp32").save_pretrained(reward)
     tokens.save_pretrained(reward)
 
 number, max_tokens = map(int, sys.argv[1:])
@@ -60,12 +62,12 @@ profile["generate"]["max_tokens"] = max_tokens
 yaml.dump(profile, Path("params/tiny.yaml"))
 prompts(number)
 if not Path("data/models/iter0").exists():
-    checkpoints()
+    make_models()
 """
 STAGE = """
 import sys, time
 from pathlib import Path
-from rlhf_data import generators, scorers
+from rlhf_data.judges import reward_model
 from stages import generate, score
 
 opening = 0.0
@@ -80,8 +82,8 @@ def timed(open_engine):
     return opened
 
 def main():
-    generators.open_generator = timed(generators.open_generator)
-    scorers.open_scorer = timed(scorers.open_scorer)
+    generate.open_generator = timed(generate.open_generator)
+    reward_model.open_scorer = timed(reward_model.open_scorer)
     import dvc.repo
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
     started = time.perf_counter()

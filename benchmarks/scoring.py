@@ -28,9 +28,11 @@ from typing import Any, Literal, NamedTuple
 
 import words
 
-from rlhf_data import models, params, scorers, tokenization
+from rlhf_data import params
+from rlhf_data.judges import reward_model
+from rlhf_data.models import checkpoints, tokenizers
+from rlhf_data.params.sections import LlamaSize
 from rlhf_data.schemas import Message
-from rlhf_data.sections import LlamaSize
 from rlhf_data.world import records
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +58,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         reward = new_reward(Path(folder) / "reward")
-        tokens = models.tokenizer(reward)
+        tokens = checkpoints.tokenizer(reward)
         tasks = [
             conversations(tokens, *lengths, prompts=given.prompts, samples=given.samples, spread=given.spread)
             for lengths in LENGTHS
@@ -68,7 +70,7 @@ def main() -> None:
         }
         if vllm:
             engines["vllm"] = lambda asked: ask(vllm, asked)
-        size = sum(weight.numel() for weight in models.reward(reward, precision="fp32").parameters())
+        size = sum(weight.numel() for weight in checkpoints.reward(reward, precision="fp32").parameters())
         print(
             f"{size:,} parameters, fp32, torch {torch.__version__}, {torch.get_num_threads()} threads (torch's "
             f"default, or OMP_NUM_THREADS); {given.prompts} prompts × {given.samples} responses, "
@@ -112,8 +114,8 @@ def new_reward(folder: Path) -> Path:
     from transformers import AutoModelForSequenceClassification, LlamaConfig, set_seed
 
     chats = records.records("instructions", 3000, seed=0)
-    tokenization.train([turn["content"] for chat in chats for turn in chat["messages"]], folder, vocab_size=1024)
-    tokens = models.tokenizer(folder)
+    tokenizers.train([turn["content"] for chat in chats for turn in chat["messages"]], folder, vocab_size=1024)
+    tokens = checkpoints.tokenizer(folder)
     set_seed(0)
     model = AutoModelForSequenceClassification.from_config(
         LlamaConfig(
@@ -158,9 +160,9 @@ def pipeline(reward: Path) -> Callable[[Sequence[list[Message]]], list[float]]:
     """As the paper's released code scores: `text-classification`, batches of one, the raw logit."""
     import transformers
 
-    tokens = models.tokenizer(reward)
+    tokens = checkpoints.tokenizer(reward)
     scorer = transformers.pipeline(
-        "text-classification", model=models.reward(reward, precision="fp32"), tokenizer=tokens, device="cpu"
+        "text-classification", model=checkpoints.reward(reward, precision="fp32"), tokenizer=tokens, device="cpu"
     )
 
     def score(asked: Sequence[list[Message]]) -> list[float]:
@@ -181,7 +183,7 @@ def pipeline(reward: Path) -> Callable[[Sequence[list[Message]]], list[float]]:
 def ours(reward: Path, *, batch_tokens: int, engine: Literal["transformers", "vllm"] = "transformers") -> Any:
     """A scorer of this package, with the other numbers of the default profile."""
     section = replace(params.load_profile("tiny").score, engine=engine, batch_tokens=batch_tokens)
-    return scorers.open_scorer(reward, section, max_length=MAX_LENGTH)
+    return reward_model.open_scorer(reward, section, max_length=MAX_LENGTH)
 
 
 def start_vllm(reward: Path) -> subprocess.Popen[str]:

@@ -19,8 +19,10 @@ from pathlib import Path
 import polars as pl
 from processes import ROOT, measure
 
-from rlhf_data import histories, ids, jobs, journal, params, responses, tables
+from rlhf_data import hashing, params
+from rlhf_data.loop import history, responses
 from rlhf_data.schemas import LOGPS, Generations, History, Pairs, Prompts, Rewards
+from rlhf_data.storage import fingerprints, journal, tables
 
 ROWS = 160_000
 PART_PROMPTS = 500
@@ -31,7 +33,8 @@ PAIR = [
 ]
 LENGTH_BIAS = """
 from pathlib import Path
-from rlhf_data import length_bias, queries
+from rlhf_data.evaluation import length_bias
+from rlhf_data.sql import queries
 answer = queries.run(
     "length_bias",
     {"generations": Path("data/generations/iter1"), "scores": Path("data/rewards/iter1.parquet")},
@@ -92,7 +95,7 @@ def real(data: Path) -> Iterator[pl.DataFrame]:
     both = pl.concat([zeroeval, alpaca.rename({"instruction": "question"})]).head(ROWS).sort("question")
     print(f"{both.height} real responses to {both['question'].n_unique()} prompts")
     yield both.select(
-        prompt_id=pl.col("question").map_elements(ids.content_id, return_dtype=pl.String),
+        prompt_id=pl.col("question").map_elements(hashing.content_id, return_dtype=pl.String),
         question="question",
         sample=pl.int_range(pl.len()).over("question").cast(pl.UInt8),
         response="output",
@@ -105,7 +108,7 @@ def synthetic(rows: int) -> Iterator[pl.DataFrame]:
     drawn = random.Random(0)
     for start in range(0, rows // 8, 100_000):
         texts = ["".join(drawn.choices(words, k=43)) for _ in range(20_000)]  # and each again, with another end
-        prompts = [ids.content_id(str(n)) for n in range(start, min(start + 100_000, rows // 8))]
+        prompts = [hashing.content_id(str(n)) for n in range(start, min(start + 100_000, rows // 8))]
         yield pl.DataFrame(
             {
                 "prompt_id": [prompt for prompt in prompts for _ in range(8)],
@@ -143,10 +146,12 @@ def write(tables_of: Iterator[pl.DataFrame], *, prompts: int) -> None:
                 finish_reason=pl.lit("stop"),
                 temperature=pl.lit(1.0, dtype=pl.Float32),
                 seed=pl.lit(0, dtype=pl.Int64),
-                job=pl.lit("0" * jobs.HEX_DIGITS),
+                job=pl.lit("0" * fingerprints.HEX_DIGITS),
             )
             reward = ((pl.col("response").hash(0) % 1000).cast(pl.Float32) / 100).alias("reward")
-            scored = responses.to_judge(answered, judge="reward", job="0" * jobs.HEX_DIGITS).with_columns(reward)
+            scored = responses.to_judge(answered, judge="reward", job="0" * fingerprints.HEX_DIGITS).with_columns(
+                reward
+            )
             rewards.append(scored.select(Rewards.column_names()))
             for part in responses.parts(answered, prompts=prompts).values():
                 yield f"part-{number:05}", part
@@ -178,17 +183,17 @@ def pairs_with_references() -> None:
         margin=pl.lit(1.0, dtype=pl.Float32),
     )
     Path("data/models/iter0").mkdir(parents=True)
-    job = jobs.reference(Path("data/models/iter0"), params.load().train_policy)
+    job = fingerprints.reference(Path("data/models/iter0"), params.load().train_policy)
     logps = {name: pl.lit(-1.0, dtype=pl.Float32) for name in LOGPS}
     parts = {}
     for t in (1, 2, 3):
         some = pairs[(t - 1) * PAIRS : t * PAIRS].with_columns(iteration=pl.lit(t, dtype=pl.UInt8))
-        parts[f"iter{t}"] = histories.referred(some, job=job).with_columns(**logps)
+        parts[f"iter{t}"] = history.referred(some, job=job).with_columns(**logps)
     new = parts.pop("iter3")
     tables.write(new.select(Pairs.column_names()), Path("data/pairs/all.parquet"), Pairs)
     earlier = [(name, part.select(History.column_names())) for name, part in parts.items()]
     tables.write_parts(earlier, Path("data/history/iter2"), History)
-    kept = journal.Rows(tables.JOURNAL / f"history-iter3-{job}", History, on=histories.REFERRED, values=LOGPS)
+    kept = journal.Rows(tables.JOURNAL / f"history-iter3-{job}", History, on=history.REFERRED, values=LOGPS)
     kept.keep(new.iter_slices(2000))
 
 

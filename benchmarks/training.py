@@ -27,8 +27,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from rlhf_data import arguments, models, params, trainers
-from rlhf_data.sections import LlamaSize, PolicyParams
+from rlhf_data import params
+from rlhf_data.models import checkpoints
+from rlhf_data.params.sections import LlamaSize, PolicyParams
+from rlhf_data.training import trainers, trl_config
 
 WAYS = ("stored", "in memory")
 WORDS = 8192
@@ -97,7 +99,7 @@ def save_models(folder: Path, *, layers: int) -> None:
     )
     size = LlamaSize(hidden_size=512, intermediate_size=1408, layers=layers, heads=8, context=512)
     for seed, name in enumerate(("policy", "reference")):
-        models.new_llama(size, tokens, seed=seed).save_pretrained(folder / name)
+        checkpoints.new_llama(size, tokens, seed=seed).save_pretrained(folder / name)
         tokens.save_pretrained(folder / name)
 
 
@@ -107,15 +109,15 @@ def trainer(way: str, section: PolicyParams, pairs: pl.DataFrame, folder: Path) 
     from trl import DPOTrainer
 
     made: dict[str, Any] = {
-        "model": models.causal(folder / "policy", precision="fp32"),
-        "args": arguments.policy(section, seed=0, out=folder / "work"),
-        "processing_class": models.tokenizer(folder / "policy"),
+        "model": checkpoints.causal(folder / "policy", precision="fp32"),
+        "args": trl_config.policy(section, seed=0, out=folder / "work"),
+        "processing_class": checkpoints.tokenizer(folder / "policy"),
     }
     if way == "stored":
         found = trainers._dpo_trainer()(**made, train_dataset=trainers._preference_dataset(with_reference(pairs)))
     else:
         made["args"].precompute_ref_log_probs = False
-        made["ref_model"] = models.causal(folder / "reference", precision="fp32")
+        made["ref_model"] = checkpoints.causal(folder / "reference", precision="fp32")
         found = DPOTrainer(**made, train_dataset=trainers._preference_dataset(pairs))
     for printed in (PrinterCallback, ProgressCallback):
         found.remove_callback(printed)

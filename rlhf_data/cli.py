@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from rlhf_data import locks
 from rlhf_data.errors import RlhfDataError
+from rlhf_data.storage import locks
 
 LOCKS = Path("data/.journal/locks")
 

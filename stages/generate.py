@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, generators, jobs, journal, params, responses, tables
+from rlhf_data import cli, params
+from rlhf_data.generation.open import open_generator, refuse_long
+from rlhf_data.loop import responses
 from rlhf_data.schemas import Generations, Prompts
+from rlhf_data.storage import fingerprints, journal, tables
 
 
 def main(prompts: Path, policy: Path, iteration: str, out: Path) -> None:
     profile = params.load()
     section = profile.generate
     asked = tables.read(prompts, Prompts)
-    job = jobs.generation(policy, section)
+    job = fingerprints.generation(policy, section)
     wanted = responses.wanted(
         asked, samples=section.samples, temperatures=section.temperatures, seed=profile.seed, job=job
     )
@@ -19,8 +22,8 @@ def main(prompts: Path, policy: Path, iteration: str, out: Path) -> None:
         out, Generations, job=job, on=responses.ASKED, values=responses.ANSWERED, fresh=section.fresh
     ) as rows:
         if not (missing := rows.missing(wanted)).is_empty():
-            generators.refuse_long(policy, section, asked["prompt"].to_list())
-            engine = generators.open_generator(policy, section)
+            refuse_long(policy, section, asked["prompt"].to_list())
+            engine = open_generator(policy, section)
             rows.keep(responses.answer(engine, missing, asked, part=section.part_prompts * section.samples))
         number, parts = params.number(iteration), responses.parts(wanted, prompts=section.part_prompts)
         filled = ((name, responses.generations(rows.fill(part), iteration=number)) for name, part in parts.items())

@@ -2,20 +2,23 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, histories, jobs, journal, params, tables, trainers
+from rlhf_data import cli, params
+from rlhf_data.loop import history
 from rlhf_data.schemas import LOGPS, History, Pairs
+from rlhf_data.storage import fingerprints, journal, tables
+from rlhf_data.training import trainers
 
 
 def main(previous: Path, pairs: Path, reference: Path, iteration: str, out: Path) -> None:
     profile = params.load()
     section, policy = profile.history, profile.train_policy
-    job = jobs.reference(reference, policy)
-    wanted = histories.referred(tables.read(pairs, Pairs), job=job)
+    job = fingerprints.reference(reference, policy)
+    wanted = history.referred(tables.read(pairs, Pairs), job=job)
     work = tables.JOURNAL / "reference"
     logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=work)
 
-    with journal.opened(out, History, job=job, on=histories.REFERRED, values=LOGPS, fresh=section.fresh) as rows:
-        rows.keep(histories.with_reference(rows.missing(wanted), logps, part_pairs=section.part_pairs))
+    with journal.opened(out, History, job=job, on=history.REFERRED, values=LOGPS, fresh=section.fresh) as rows:
+        rows.keep(history.with_reference(rows.missing(wanted), logps, part_pairs=section.part_pairs))
         part = rows.fill(wanted).select(History.column_names())
         tables.write_parts([(iteration, part)], out, History, after=previous)
 

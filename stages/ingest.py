@@ -6,37 +6,40 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rlhf_data import cleaning, cli, filters, hub, ids, params, readers, sources, tables
-from rlhf_data.origins import Source, WorldSource
+from rlhf_data import cli, hashing, params
+from rlhf_data.cleaning import ingest, ingest_counts
+from rlhf_data.params.sources import Source, WorldSource
 from rlhf_data.schemas import Counts, Instructions, Preferences, PromptPool, Rejects
+from rlhf_data.sources import formats, hub, readers
+from rlhf_data.storage import tables
 from rlhf_data.world import records as world
 
 
 def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, counts: Path) -> None:
     profile = params.load()
     section, seed = profile.ingest, profile.seed
-    held_out = partial(ids.is_held_out, share=profile.held_out, seed=seed)
+    held_out = partial(hashing.is_held_out, share=profile.held_out, seed=seed)
     ingested = {}
     said: dict[str, str] = {}  # by the conversations of all sources
     for name, source in section.sources.items():
         raw = tqdm(records(source, Path(section.root), seed), desc=name, unit=" records", disable=None)
         seen = said if source.kind == "instructions" else {}
-        parse = sources.parser(source.format, source.kind, vars(source) | {"seed": seed})
-        cleaned = filters.clean(
+        parse = formats.parser(source.format, source.kind, vars(source) | {"seed": seed})
+        cleaned = ingest.clean(
             raw, parse, source=name, kind=source.kind, max_chars=section.max_chars, seen=seen, held_out=held_out
         )
-        filters.refuse_nothing_kept(cleaned, name, source.format)
+        ingest.refuse_nothing_kept(cleaned, name, source.format)
         if not isinstance(source, WorldSource) and source.max_pairs_per_prompt is not None:
-            cleaned = filters.capped(cleaned, most=source.max_pairs_per_prompt, pick=source.pick, seed=seed)
+            cleaned = ingest.capped(cleaned, most=source.max_pairs_per_prompt, pick=source.pick, seed=seed)
         print(f"{name}: {cleaned.raw} records, {cleaned.kept} kept", flush=True)
         ingested[name] = cleaned
 
     compared = {name: cleaned.table for name, cleaned in ingested.items() if cleaned.kind == "preferences"}
     tables.write_parts(compared.items(), preferences, Preferences)
-    tables.write(cleaning.of_kind(ingested, "instructions"), instructions, Instructions)
-    tables.write(cleaning.of_kind(ingested, "prompts"), pool, PromptPool)
-    tables.write(cleaning.rejects(ingested), dropped, Rejects)
-    tables.write(cleaning.counts(ingested), counts, Counts)
+    tables.write(ingest_counts.of_kind(ingested, "instructions"), instructions, Instructions)
+    tables.write(ingest_counts.of_kind(ingested, "prompts"), pool, PromptPool)
+    tables.write(ingest_counts.rejects(ingested), dropped, Rejects)
+    tables.write(ingest_counts.counts(ingested), counts, Counts)
 
 
 def records(source: Source, root: Path, seed: int) -> Iterator[object]:

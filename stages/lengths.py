@@ -4,8 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from rlhf_data import cli, tables, tokenization
+from rlhf_data import cli
+from rlhf_data.models import tokenizers
 from rlhf_data.schemas import Lengths, Preferences
+from rlhf_data.storage import tables
 
 
 def main(preferences: Path, tokenizer: Path, out: Path) -> None:
@@ -20,7 +22,7 @@ def lengths(pairs: pl.DataFrame, tokenizer: Path) -> pl.DataFrame:
     said = {"prompt": pairs["prompt"]}
     for side in ("chosen", "rejected"):
         said[side] = pairs.select(pl.concat_list(pl.struct(content=side))).to_series()
-    counts = {f"{part}_tokens": tokenization.count(texts, tokenizer) for part, texts in said.items()}
+    counts = {f"{part}_tokens": tokenizers.count(texts, tokenizer) for part, texts in said.items()}
     return pairs.select("pair_id").with_columns(**counts)
 
 

@@ -2,22 +2,25 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, drift, jobs, journal, likelihoods, params, tables
+from rlhf_data import cli, params
+from rlhf_data.evaluation import drift
 from rlhf_data.schemas import Evaluations, LogProbabilities, Prompts
+from rlhf_data.storage import fingerprints, journal, tables
+from rlhf_data.training import logprobs
 
 
 def main(prompts: Path, evaluations: Path, policy: Path, reference: Path, out: Path) -> None:
     profile = params.load()
     section, history = profile.train_policy, profile.history
     asked = tables.read(prompts, Prompts)
-    job = jobs.likelihood(policy, reference, section)
+    job = fingerprints.likelihood(policy, reference, section)
     wanted = drift.answers(tables.read(evaluations, Evaluations), job=job)
 
     fresh = profile.evaluate.fresh
     with journal.opened(out, LogProbabilities, job=job, on=drift.ASKED, values=drift.LOGPS, fresh=fresh) as rows:
         if not (missing := rows.missing(wanted)).is_empty():
             models = {
-                path: likelihoods.open_model(
+                path: logprobs.open_model(
                     path, precision=section.precision, attention=section.attention, batch_size=history.batch_size
                 )
                 for path in {policy, reference}

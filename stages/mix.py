@@ -2,19 +2,22 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, comparisons, contamination, mixes, params, readers, tables
+from rlhf_data import cli, params
+from rlhf_data.cleaning import decontamination, mix_rules, mixes
 from rlhf_data.schemas import Lengths, MixRejects, Preferences
+from rlhf_data.sources import readers
+from rlhf_data.storage import tables
 
 
 def main(preferences: Path, lengths: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
     rules, sets = profile.clean, profile.clean.contamination
-    against = contamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
-    counted = comparisons.with_tokens(tables.read(preferences, Preferences), tables.read(lengths, Lengths))
+    against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
+    counted = mix_rules.with_tokens(tables.read(preferences, Preferences), tables.read(lengths, Lengths))
     rejects = {}
     for name, wanted in profile.mix.items():
         pairs = mixes.of_sources(counted, wanted.sources)
-        kept, rejects[name] = comparisons.clean(pairs, rules, against, mix=name, seed=profile.seed)
+        kept, rejects[name] = mix_rules.clean(pairs, rules, against, mix=name, seed=profile.seed)
         made = mixes.mix(kept, wanted, held_out=profile.held_out, seed=profile.seed)
         for side, table in made._asdict().items():
             tables.write(table, out / name / f"{side}.parquet", Preferences)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import polars as pl
 
-from rlhf_data import cli, pairs, params, tables
+from rlhf_data import cli, params
+from rlhf_data.loop import pairs
 from rlhf_data.schemas import Generations, Pairs, Prompts, Rewards
+from rlhf_data.storage import tables
 
 ROWS = 500_000  # that are in memory at once
 

@@ -3,15 +3,17 @@
 from functools import partial
 from pathlib import Path
 
-from rlhf_data import cli, judge_models, params, tables
+from rlhf_data import cli, params
 from rlhf_data.errors import ParamsError
+from rlhf_data.judges import llm_judge_folder
+from rlhf_data.storage import tables
 
 
 def main(initial: Path, out: Path) -> None:
     judge = params.load().judges.get(out.name)
     if judge is None or judge.kind != "prompted":
         raise ParamsError(f"judges.{out.name} is no prompted judge\n  the stage `prompted` needs one of this name")
-    tables.atomically(out, partial(judge_models.save, judge, initial))
+    tables.atomically(out, partial(llm_judge_folder.save, judge, initial))
 
 
 if __name__ == "__main__":

@@ -2,22 +2,26 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, contamination, params, prompts, readers, tables, tokenization
+from rlhf_data import cli, params
+from rlhf_data.cleaning import decontamination, prompt_shards
+from rlhf_data.models import tokenizers
 from rlhf_data.schemas import PromptPool, Prompts, Rejects
+from rlhf_data.sources import readers
+from rlhf_data.storage import tables
 
 
 def main(pool: Path, tokenizer: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
     section, rules, sets = profile.prompts, profile.clean, profile.clean.contamination
-    against = contamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
+    against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
     sizes = dict.fromkeys(params.project().iterations, section.per_iteration)
     sizes |= {"dev": section.dev, "test": section.test}
     asked = tables.read(pool, PromptPool)
-    counted = asked.with_columns(prompt_tokens=tokenization.count(asked["prompt"], tokenizer))
-    usable, rejects = prompts.usable(
+    counted = asked.with_columns(prompt_tokens=tokenizers.count(asked["prompt"], tokenizer))
+    usable, rejects = prompt_shards.usable(
         counted, max_tokens=section.max_tokens, against=against, near=rules.near_duplicates, seed=profile.seed
     )
-    dealt = prompts.deal(usable, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
+    dealt = prompt_shards.deal(usable, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
 
     tables.write_parts(dealt.items(), out, Prompts)
     tables.write(rejects, dropped, Rejects)

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params, rankings, tables
+from rlhf_data import cli, params
+from rlhf_data.judges import ensembles
 from rlhf_data.schemas import Rewards
+from rlhf_data.storage import tables
 
 
 def main(scores: Path, out: Path) -> None:
     rank = params.load().rank
     by_judge = {judge: tables.read(scores / f"{judge}.parquet", Rewards) for judge in rank.judges}
-    tables.write(rankings.combined(by_judge, ensemble=rank.ensemble), out, Rewards)
+    tables.write(ensembles.combined(by_judge, ensemble=rank.ensemble), out, Rewards)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, pages, params, queries, selection, tables
+from rlhf_data import cli, params
+from rlhf_data.evaluation import selection
+from rlhf_data.reports.page import render
+from rlhf_data.sql import queries
+from rlhf_data.storage import tables
 
 
 def main(evaluate: Path, training: Path, cleaning: Path, reward: Path, length_bias: Path, length_penalty: Path,
@@ -14,7 +18,7 @@ def main(evaluate: Path, training: Path, cleaning: Path, reward: Path, length_bi
     # params say which iterations count: the folders may hold those of an earlier, longer run too
     parts = {"generations": [generations / t for t in iterations]}
     parts["rewards"], parts["pairs"] = ([at / f"{t}.parquet" for t in iterations] for at in (rewards, pairs))
-    html = pages.page(
+    html = render(
         profile=project.profile, samples=profile.generate.samples, chosen=best, policies=table,
         training=queries.curves(training, [*project.policies, "reward"]), reward=queries.figure(reward),
         iterations=queries.run("iterations", parts), length_bias=queries.figures(length_bias, iterations),

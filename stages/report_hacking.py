@@ -4,7 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from rlhf_data import cli, drift, metrics, params, queries, tables
+from rlhf_data import cli, params
+from rlhf_data.evaluation import drift, metrics
+from rlhf_data.sql import queries
+from rlhf_data.storage import tables
 
 
 def main(evaluations: Path, logprobs: Path, second_opinions: Path, report: Path) -> None:

@@ -3,7 +3,11 @@
 from functools import partial
 from pathlib import Path
 
-from rlhf_data import cli, length_bias, length_charts, metrics, params, queries, tables
+from rlhf_data import cli, params
+from rlhf_data.evaluation import length_bias, metrics
+from rlhf_data.reports import length_charts
+from rlhf_data.sql import queries
+from rlhf_data.storage import tables
 
 
 def main(generations: Path, scores: Path, rewards: Path, report: Path, heatmap: Path, curve: Path, sweep: Path) -> None:

@@ -5,20 +5,25 @@ from pathlib import Path
 
 import polars as pl
 
-from rlhf_data import accounts, cards, cli, mixes, params, queries, sources, tables
+from rlhf_data import cli, params
+from rlhf_data.cleaning import mix_counts, mixes
+from rlhf_data.reports import mix_card
 from rlhf_data.schemas import Counts, MixRejects, Preferences
+from rlhf_data.sources import formats
+from rlhf_data.sql import queries
+from rlhf_data.storage import tables
 
 
 def main(counts: Path, made: Path, dropped: Path, table5: Path, report: Path, out: Path) -> None:
     project, profile = params.project(), params.load()
     ingested, figures = tables.read(counts, Counts), queries.curve(table5)
     rejects, found = tables.read_parts(dropped, MixRejects), []
-    abouts = {name: sources.about(one.format) for name, one in profile.ingest.sources.items()}
-    origins = cards.origins(profile.ingest.sources, abouts, seed=profile.seed)
+    abouts = {name: formats.about(one.format) for name, one in profile.ingest.sources.items()}
+    origins = mix_card.origins(profile.ingest.sources, abouts, seed=profile.seed)
     for name, wanted in profile.mix.items():
         sides = {side: tables.read(made / name / f"{side}.parquet", Preferences) for side in mixes.Mix._fields}
-        found.append(accounts.of_mix(name, wanted.sources, sides=sides, dropped=rejects[name], ingested=ingested))
-        card = cards.card(
+        found.append(mix_counts.of_mix(name, wanted.sources, sides=sides, dropped=rejects[name], ingested=ingested))
+        card = mix_card.card(
             name, account=found[-1], origins=origins, figures=figures, wanted=wanted, rules=profile.clean,
             profile=project.profile, held_out=profile.held_out, seed=profile.seed,
         )  # fmt: skip

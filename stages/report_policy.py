@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, metrics, params, tables
+from rlhf_data import cli, params
+from rlhf_data.evaluation import metrics
 from rlhf_data.schemas import Evaluations
+from rlhf_data.storage import tables
 
 
 def main(evaluations: Path, base: Path, report: Path) -> None:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params, reward_tests, tables
+from rlhf_data import cli, params
+from rlhf_data.evaluation import reward_tests
 from rlhf_data.schemas import RewardTests, Verdicts
+from rlhf_data.storage import tables
 
 
 def main(tests: Path, table: Path, report: Path) -> None:

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params, sources, table5, tables
+from rlhf_data import cli, params
+from rlhf_data.cleaning import table5
 from rlhf_data.schemas import Counts, Lengths, Preferences, Rejects
+from rlhf_data.sources import formats
+from rlhf_data.storage import tables
 
 
 def main(preferences: Path, lengths: Path, counts: Path, dropped: Path, report: Path) -> None:
@@ -13,7 +16,7 @@ def main(preferences: Path, lengths: Path, counts: Path, dropped: Path, report: 
         source: table5.figures(tables.read(preferences / f"{source}.parquet", Preferences), tokens)
         for source, tokens in counted.items()
     }
-    abouts = {source: sources.about(profile.ingest.sources[source].format) for source in found}
+    abouts = {source: formats.about(profile.ingest.sources[source].format) for source in found}
     table = table5.table(found, abouts)
     ingested, rejects = tables.read(counts, Counts), tables.read(dropped, Rejects)
     table5.refuse_others(table, profile.table5.complete, ingested=ingested, rejects=rejects, abouts=abouts)

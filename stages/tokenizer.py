@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params, tables, tokenization
+from rlhf_data import cli, params
+from rlhf_data.models import tokenizers
 from rlhf_data.schemas import Instructions
+from rlhf_data.storage import tables
 
 
 def main(instructions: Path, out: Path) -> None:
@@ -12,9 +14,9 @@ def main(instructions: Path, out: Path) -> None:
 
     def save(folder: Path) -> None:
         if section.vocab_size is not None:
-            size = tokenization.train(texts, folder, vocab_size=section.vocab_size)
+            size = tokenizers.train(texts, folder, vocab_size=section.vocab_size)
         else:
-            size = tokenization.fetch(str(section.hub), section.revision, folder)
+            size = tokenizers.fetch(str(section.hub), section.revision, folder)
         print(f"{size} tokens in the vocabulary")
 
     tables.atomically(out, save)

@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, histories, jobs, journal, params, tables, trainers
+from rlhf_data import cli, params
+from rlhf_data.loop.history import in_scope
 from rlhf_data.schemas import History
+from rlhf_data.storage import fingerprints, journal, tables
+from rlhf_data.training import trainers
 
 
 def main(history: Path, previous: Path, initial: Path, iteration: str, out: Path, log: Path) -> None:
     profile = params.load()
     section = profile.train_policy
-    pairs = histories.in_scope(tables.read(history, History), section.scope, params.number(iteration))
+    pairs = in_scope(tables.read(history, History), section.scope, params.number(iteration))
     init = previous if section.init == "previous" else initial
 
-    with journal.folder(iteration, jobs.training(section, history, init, seed=profile.seed), of=out) as work:
+    with journal.folder(iteration, fingerprints.training(section, history, init, seed=profile.seed), of=out) as work:
 
         def train(folder: Path) -> None:
             steps = trainers.train_policy(section, pairs, init, seed=profile.seed, work=work, out=folder)

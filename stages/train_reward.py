@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, jobs, journal, params, tables, trainers
+from rlhf_data import cli, params
 from rlhf_data.schemas import Preferences
+from rlhf_data.storage import fingerprints, journal, tables
+from rlhf_data.training import trainers
 
 
 def main(mix: Path, initial: Path, out: Path, log: Path) -> None:
@@ -13,7 +15,7 @@ def main(mix: Path, initial: Path, out: Path, log: Path) -> None:
     pairs = tables.read(rows, Preferences)
     base = initial if section.base == "iter0" else section.base
 
-    with journal.folder("reward", jobs.training(section, rows, base, seed=profile.seed), of=out) as work:
+    with journal.folder("reward", fingerprints.training(section, rows, base, seed=profile.seed), of=out) as work:
 
         def train(folder: Path) -> None:
             steps = trainers.train_reward(section, pairs, base, seed=profile.seed, work=work, out=folder)

@@ -2,17 +2,20 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, jobs, journal, params, tables, tokenization, trainers
+from rlhf_data import cli, params
+from rlhf_data.models import tokenizers
 from rlhf_data.schemas import Instructions
+from rlhf_data.storage import fingerprints, journal, tables
+from rlhf_data.training import trainers
 
 
 def main(instructions: Path, tokenizer: Path, out: Path, log: Path, report: Path) -> None:
     profile = params.load()
     section = profile.train_sft
     messages = tables.read(instructions, Instructions).select("messages")
-    tokens = tokenization.count(messages["messages"], tokenizer)
+    tokens = tokenizers.count(messages["messages"], tokenizer)
     base = [section.base] if isinstance(section.base, str) else []
-    job = jobs.training(section, instructions, tokenizer, *base, seed=profile.seed)
+    job = fingerprints.training(section, instructions, tokenizer, *base, seed=profile.seed)
 
     with journal.folder("iter0", job, of=out) as work:
 
@@ -21,7 +24,7 @@ def main(instructions: Path, tokenizer: Path, out: Path, log: Path, report: Path
             tables.write_csv(steps, log)
 
         tables.atomically(out, train)
-    tables.write_json(tokenization.lengths(tokens, max_length=section.max_length), report)
+    tables.write_json(tokenizers.lengths(tokens, max_length=section.max_length), report)
 
 
 if __name__ == "__main__":

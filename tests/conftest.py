@@ -14,8 +14,9 @@ import projects
 import pytest
 from filelock import FileLock
 
-from rlhf_data import models, params, tokenization
-from rlhf_data.sections import LlamaSize, Params
+from rlhf_data import params
+from rlhf_data.models import checkpoints, tokenizers
+from rlhf_data.params.sections import LlamaSize, Params
 from rlhf_data.world import records
 
 ROOT = Path(__file__).parents[1]
@@ -71,7 +72,7 @@ def tokenizer_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tokenizer"
     chats = records.records("instructions", 300, seed=0)
     texts = [message["content"] for chat in chats for message in chat["messages"]]
-    tokenization.train(texts, folder, vocab_size=600)
+    tokenizers.train(texts, folder, vocab_size=600)
     return folder
 
 
@@ -79,8 +80,8 @@ def tokenizer_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def policy_dir(tokenizer_dir: Path) -> Path:
     """Random weights, except that it ends its turn at about every sixth token."""
     folder = tokenizer_dir.with_name("policy")
-    tokens = models.tokenizer(tokenizer_dir)
-    model = models.new_llama(SIZE, tokens, seed=0)
+    tokens = checkpoints.tokenizer(tokenizer_dir)
+    model = checkpoints.new_llama(SIZE, tokens, seed=0)
     embedding = model.get_input_embeddings().weight.data
     embedding.mul_(4)
     embedding[:, 0] = 0.5
@@ -96,8 +97,8 @@ def reward_dir(policy_dir: Path) -> Path:
 
     folder = policy_dir.with_name("reward")
     set_seed(0)  # the head is new
-    models.reward(policy_dir, precision="fp32").save_pretrained(folder)
-    models.tokenizer(policy_dir).save_pretrained(folder)
+    checkpoints.reward(policy_dir, precision="fp32").save_pretrained(folder)
+    checkpoints.tokenizer(policy_dir).save_pretrained(folder)
     return folder
 
 

@@ -20,8 +20,10 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from rlhf_data import commands, ids, responses, tables
+from rlhf_data import commands, hashing
+from rlhf_data.loop import responses
 from rlhf_data.schemas import Generations, History, Instructions, Pairs, Preferences, Prompts, Rewards
+from rlhf_data.storage import tables
 from rlhf_data.world import records
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +45,7 @@ CONFIG = """[core]
     verify = true
 """
 PROMPTS = [
-    {"prompt_id": ids.conversation_id(record["prompt"]), "source": "world", "row": row, "prompt": record["prompt"]}
+    {"prompt_id": hashing.conversation_id(record["prompt"]), "source": "world", "row": row, "prompt": record["prompt"]}
     for row, record in enumerate(records.records("prompts", 60, seed=1))
 ]
 ENVIRONMENT = {
@@ -116,7 +118,7 @@ def answers(prompt_ids: list[str]) -> pl.DataFrame:
         {"prompt_id": one, "sample": sample, "response": text, "response_chars": len(text), "seed": seed}
         for one in prompt_ids
         for sample in range(SAMPLES)
-        for text, seed in [(f"I think {one} after {sample} others.", ids.row_seed(0, one, sample))]
+        for text, seed in [(f"I think {one} after {sample} others.", hashing.row_seed(0, one, sample))]
     ]
     same = {"iteration": 1, "response_tokens": 9, "finish_reason": "stop", "temperature": 1.0, "job": "ab12"}
     return pl.DataFrame(rows).with_columns(**{name: pl.lit(value) for name, value in same.items()})
@@ -130,7 +132,7 @@ def write_tables(folder: Path, *, prompts: int = 48, penalty: float = 0.0) -> No
     scored = said.select("prompt_id", "sample", "iteration", "job").with_columns(
         reward=pl.col("sample") - penalty,
         judge=pl.lit("reward"),
-        response_id=pl.Series([ids.content_id(text) for text in said["response"]]),
+        response_id=pl.Series([hashing.content_id(text) for text in said["response"]]),
     )
     first, second = (said.filter(pl.col("sample") == sample).get_column("response") for sample in range(SAMPLES))
     sides = asked.select("prompt_id", "source", "row", "prompt").with_columns(chosen=second, rejected=first)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlhf_data import catalog, questions
 from rlhf_data.errors import TableError
+from rlhf_data.sql import catalog, statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +72,7 @@ def chosen(written: Format | None, out: Path | None) -> Format:
     return found
 
 
-def matched(statements: Sequence[questions.Statement], values: Mapping[str, Any]) -> None:
+def matched(statements: Sequence[statements.Statement], values: Mapping[str, Any]) -> None:
     """Raises `TableError` where a parameter lacks its value, or a value its parameter."""
     wanted = {name for statement in statements for name in statement.parameters}
     if wrong := wanted ^ set(values):
@@ -82,7 +82,7 @@ def matched(statements: Sequence[questions.Statement], values: Mapping[str, Any]
 
 def give(
     project: Path,
-    statement: questions.Statement,
+    statement: statements.Statement,
     values: Mapping[str, Any],
     *,
     at: Sequence[str],
@@ -97,14 +97,14 @@ def give(
         db = catalog.connect(
             project, at=at, tables=statement.tables or None, fetch=bool(statement.tables), scratch=Path(folder)
         )
-        with db, questions.one_line(db):
-            answer = questions.answer(db, statement, own)
+        with db, statements.one_line(db):
+            answer = statements.answer(db, statement, own)
             if written is Format.TABLE:
                 return answer.show(max_rows=limit, max_width=shutil.get_terminal_size().columns)
             rows = Path(folder) / "answer"
             _save(answer, rows, written)
         if out:
-            from rlhf_data import tables  # takes longer to load than most answers
+            from rlhf_data.storage import tables  # takes longer to load than most answers
 
             tables.atomically(out, lambda partial: shutil.copyfile(rows, partial))
         else:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from rlhf_data import queries, questions
 from rlhf_data.commands import answers
 from rlhf_data.commands.projects import Project
+from rlhf_data.sql import queries, statements
 
 
 def main(
@@ -21,7 +21,7 @@ def main(
     limit: answers.Limit = None,
 ) -> None:
     """Answer one of the questions that `rlhf-data queries` lists."""
-    (statement,) = questions.statements(queries.text(name))
+    (statement,) = statements.parse(queries.text(name))
     form, values = answers.chosen(written, out), answers.parameters(param)
     answers.matched([statement], values)
     answers.give(project, statement, values, at=at, written=form, out=out, limit=limit)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlhf_data import catalog, questions
 from rlhf_data.commands.projects import Project
 from rlhf_data.errors import TableError
-from rlhf_data.places import TABLES
+from rlhf_data.sql import catalog, statements
+from rlhf_data.sql.layout import TABLES
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from rlhf_data.table_versions import Difference
+    from rlhf_data.sharing.table_diff import Difference
 
 
 class Format(StrEnum):
@@ -39,14 +39,14 @@ def main(
     written: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.TABLE,
 ) -> None:
     """Count the rows of a table that were added, removed and changed, by its key, and the columns that changed."""
-    from rlhf_data import table_versions
+    from rlhf_data.sharing import table_diff
 
     if table not in TABLES:
         near = difflib.get_close_matches(table, TABLES)
         raise TableError(f"{table}: no such table; {'near' if near else 'there are'}: {', '.join(near or TABLES)}")
     tables = _read(project, table, before, after)
     try:
-        found = table_versions.difference(*tables, catalog.key(table))
+        found = table_diff.difference(*tables, catalog.key(table))
     except TableError as error:
         raise TableError(f"{table}, {before} → {after}: {error}") from error
     counted = {
@@ -77,7 +77,7 @@ def main(
 
 def _read(project: Path, table: str, before: str, after: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     revisions = [one for one in (before, after) if one != catalog.NOW]
-    with catalog.connect(project, at=revisions, tables={table}) as db, questions.one_line(db):
+    with catalog.connect(project, at=revisions, tables={table}) as db, statements.one_line(db):
         earlier, later = (db.table(f"{catalog.quoted(one)}.{table}").pl() for one in (before, after))
     return earlier, later
 

@@ -14,11 +14,15 @@ import dataframely as dy
 import polars as pl
 import typer
 
-from rlhf_data import cards, checkouts, data_cards, exchange, params, schemas, sources, tables
+from rlhf_data import params, schemas
 from rlhf_data.commands.projects import Project
 from rlhf_data.errors import ParamsError, TableError
-from rlhf_data.places import TABLES
+from rlhf_data.reports import mix_card
 from rlhf_data.schemas import Generations, Prompts, Rewards
+from rlhf_data.sharing import exchange, export_card
+from rlhf_data.sources import formats
+from rlhf_data.sql.layout import TABLES
+from rlhf_data.storage import checkouts, tables
 
 Layout = Literal["hf", "jsonl", "trl", "responses_rewards"]
 SUFFIXES = {"hf": "parquet", "trl": "parquet", "jsonl": "jsonl", "responses_rewards": "jsonl"}
@@ -57,12 +61,12 @@ def main(
             rows[split] += part.height
         if not rows:
             raise TableError(f"{table}: no rows to export")
-        text = data_cards.card(
+        text = export_card.card(
             name,
             describes=str(inspect.getdoc(schema)),
             layout=layout,
-            splits=[data_cards.Split(split, number, f"data/{split}-*.{suffix}") for split, number in rows.items()],
-            columns=data_cards.columns(schema, kept),
+            splits=[export_card.Split(split, number, f"data/{split}-*.{suffix}") for split, number in rows.items()],
+            columns=export_card.columns(schema, kept),
             origins=_origins(root, kind),
             origin=origin,
         )
@@ -104,7 +108,7 @@ def _parts(root: Path, name: str, layout: Layout, schema: type[dy.Schema]) -> It
         yield split, exchange.trl(rows) if layout == "trl" else rows.with_columns(pl.col(pl.Enum).cast(pl.String))
 
 
-def _origins(root: Path, kind: str) -> dict[str, cards.Origin] | None:
+def _origins(root: Path, kind: str) -> dict[str, mix_card.Origin] | None:
     """The sources of a table's rows, as that revision's params have them; of what models wrote, the prompts'."""
     try:
         with chdir(root):
@@ -113,4 +117,4 @@ def _origins(root: Path, kind: str) -> dict[str, cards.Origin] | None:
         return None
     wanted = {"mixes": "preferences", "preferences": "preferences", "instructions": "instructions"}.get(kind, "prompts")
     found = {name: source for name, source in profile.ingest.sources.items() if source.kind == wanted}
-    return cards.origins(found, {name: sources.about(one.format) for name, one in found.items()}, seed=profile.seed)
+    return mix_card.origins(found, {name: formats.about(one.format) for name, one in found.items()}, seed=profile.seed)

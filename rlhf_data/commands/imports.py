@@ -7,9 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from rlhf_data import exchange, jobs, params, readers, tables
+from rlhf_data import params
 from rlhf_data.errors import TableError
 from rlhf_data.schemas import Generations, Prompts, Rewards
+from rlhf_data.sharing import exchange
+from rlhf_data.sources import readers
+from rlhf_data.storage import fingerprints, tables
 
 
 def main(
@@ -35,7 +38,7 @@ def main(
         iteration=params.number(iteration),
         finish_reason=finish_reason,
         judge=judge,
-        job=readers.sha256(file)[: jobs.HEX_DIGITS],
+        job=readers.sha256(file)[: fingerprints.HEX_DIGITS],
         source=file.stem,
     )
     tables.write(made["prompts"], prompts, Prompts)

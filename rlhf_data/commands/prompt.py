@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlhf_data import questions
 from rlhf_data.commands import answers
 from rlhf_data.errors import RlhfDataError
-from rlhf_data.places import NAMES
+from rlhf_data.sql import statements
+from rlhf_data.sql.layout import NAMES
 
 HISTORY = Path.home() / ".rlhf_data_history"
 TABLES = "select schema_name as version, view_name as name from duckdb_views() where not internal order by all"
@@ -50,7 +50,7 @@ def _help() -> str:
 
 def _answer(project: Path, text: str, *, at: Sequence[str], limit: int | None) -> None:
     try:
-        asked = questions.statements(text)
+        asked = statements.parse(text)
         answers.matched(asked, {})
         for statement in asked:
             answers.give(project, statement, {}, at=at, written=answers.Format.TABLE, out=None, limit=limit)

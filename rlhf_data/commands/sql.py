@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from rlhf_data import catalog, questions
 from rlhf_data.commands import answers
 from rlhf_data.commands.projects import Project
+from rlhf_data.sql import catalog, statements
 
 
 def main(
@@ -42,7 +42,7 @@ def main(
         prompt.run(project, at=at, limit=limit)
         return
     text = query if query is not None else file.read_text(encoding="utf8") if file else sys.stdin.read()
-    asked, form = questions.statements(text), answers.chosen(written, out)
+    asked, form = statements.parse(text), answers.chosen(written, out)
     if len(asked) != 1 and (out or not asked):
         raise typer.BadParameter(f"{len(asked)} statements; --out takes one" if asked else "no statement")
     values = answers.parameters(param)

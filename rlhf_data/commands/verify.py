@@ -7,8 +7,9 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from rlhf_data import damage, repairs, verification
 from rlhf_data.commands.projects import Project
+from rlhf_data.sharing import verify, verify_report
+from rlhf_data.sharing.repair import move_aside
 
 TABLES = typer.Argument(metavar="[TABLE]…", help="Paths from the project's folder; all tables, where none is given.")
 
@@ -28,22 +29,22 @@ def main(
     DVC asks whether an object is there; this reads it. Names each damaged, truncated or missing file with the way to
     mend it.
     """
-    with verification.opened(project) as repo:
+    with verify.opened(project) as repo:
         default = repo.config["core"].get("remote")
-        stores = verification.stores(repo, cache=cache, remote=None if no_remote else remote or default)
-        outs = verification.outputs(repo, tables or [], at=at, everything=everything)
-        copies = verification.copies(stores, outs)
+        stores = verify.stores(repo, cache=cache, remote=None if no_remote else remote or default)
+        outs = verify.outputs(repo, tables or [], at=at, everything=everything)
+        copies = verify.copies(stores, outs)
         if cache and at is None:
-            unseen = verification.unseen(repo, copies.filter(pl.col("place") == "cache"))
+            unseen = verify.unseen(repo, copies.filter(pl.col("place") == "cache"))
             copies = pl.concat([copies, unseen])
-        judged = damage.judged(copies, has_remote=bool(repo.config["remote"]))
-        problems = damage.problems(judged)
-        for line in damage.lines(judged):
+        judged = verify_report.judged(copies, has_remote=bool(repo.config["remote"]))
+        problems = verify_report.problems(judged)
+        for line in verify_report.lines(judged):
             print(line)
-        for line in damage.totals(judged):
+        for line in verify_report.totals(judged):
             print(line)
         if repair:
-            for line in repairs.move_aside(repo, stores, problems):
+            for line in move_aside(repo, stores, problems):
                 print(f"moved aside: {line}")
     if not problems.is_empty():
         raise typer.Exit(1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import RlhfDataError
 from rlhf_data.explore import chart, choices, reading, views
-from rlhf_data.pages import shown
+from rlhf_data.reports.page import shown
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

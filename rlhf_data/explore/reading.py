@@ -13,8 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rlhf_data import catalog, questions
 from rlhf_data.errors import TableError
+from rlhf_data.sql import catalog, statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -64,7 +64,7 @@ def _opened(project: Path, at: str | None, state: str) -> Version:
     _complete(tables)
     numbers = Database(duckdb.connect(config={"python_enable_replacements": False}), "main")
     for name in ("responses", "asked"):
-        with _cursor(tables) as cursor, questions.one_line():
+        with _cursor(tables) as cursor, statements.one_line():
             numbers.connection.register("read", cursor.sql(_question(name)).to_arrow_table())
         numbers.connection.execute(f"create table {name} as from read")
         numbers.connection.unregister("read")
@@ -76,7 +76,7 @@ def _complete(tables: Database) -> None:
     import polars as pl
 
     from rlhf_data import schemas
-    from rlhf_data.places import TABLES
+    from rlhf_data.sql.layout import TABLES
 
     listed = tables.connection.execute("select view_name from duckdb_views() where schema_name = current_schema()")
     there = {row[0] for row in listed.fetchall()}
@@ -99,7 +99,7 @@ def _commit(project: Path, at: str) -> str:
 
 def rows(database: Database, name: str, **params: Any) -> list[dict[str, Any]]:
     """What `sql/explore/<name>.sql` answers."""
-    with _cursor(database) as cursor, questions.one_line():
+    with _cursor(database) as cursor, statements.one_line():
         answer = cursor.execute(_question(name), params)
         columns = [column[0] for column in answer.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
@@ -112,11 +112,11 @@ def sql(project: Path, at: str | None, query: str, *, most: int) -> Answer:
     """
     import duckdb
 
-    statements = questions.statements(query)
-    if len(statements) != 1:
-        raise TableError(f"query: one statement at a time; {len(statements)} were given")
-    (statement,) = statements
-    with catalog.connect(project, at=at, tables=statement.tables) as db, questions.one_line(db):
+    asked = statements.parse(query)
+    if len(asked) != 1:
+        raise TableError(f"query: one statement at a time; {len(asked)} were given")
+    (statement,) = asked
+    with catalog.connect(project, at=at, tables=statement.tables) as db, statements.one_line(db):
         clock = threading.Timer(SECONDS, db.interrupt)
         clock.start()
         try:
@@ -149,4 +149,4 @@ def _cursor(database: Database) -> duckdb.DuckDBPyConnection:
 
 
 def _question(name: str) -> str:
-    return (files("rlhf_data") / "sql" / "explore" / f"{name}.sql").read_text(encoding="utf8")
+    return (files("rlhf_data.sql") / "explore" / f"{name}.sql").read_text(encoding="utf8")

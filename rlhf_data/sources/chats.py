@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rlhf_data.records import BadRecord
 from rlhf_data.schemas import Message
 from rlhf_data.sources import fields
+from rlhf_data.sources.records import BadRecord
 
 ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
 CHAT_ROLES = ROLES | {"human": "user", "gpt": "assistant"}  # ShareGPT's names too

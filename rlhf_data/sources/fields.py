@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from typing import Any, TypeVar
 
-from rlhf_data.records import BadRecord, Comparison, Response, compared
+from rlhf_data.sources.records import BadRecord, Comparison, Response, compared
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from rlhf_data.records import BadRecord, Comparison
 from rlhf_data.schemas import Message
+from rlhf_data.sources.records import BadRecord, Comparison
 
 # a tag needs its blank line: a bare `Human:` also occurs inside turns
 HH_TAG = re.compile(r"\n\n(Human|Assistant):")

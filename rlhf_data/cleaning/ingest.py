@@ -1,0 +1,208 @@
+"""Raw records in, a table of clean rows and a table of what was dropped and why out.
+
+    {"prompt": "Name a fish.", "completion": "A carp."}  →  a row of instructions
+    {"prompt": "Name a fish.", "completion": ""}         →  a reject: empty_turn, "turn 1 (assistant)"
+
+A record is dropped when none of its rows can be kept, and is then one row of rejects: raw = kept + dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import dataframely as dy
+import polars as pl
+import pyarrow as pa
+
+from rlhf_data.cleaning.pairing import Groups
+from rlhf_data.cleaning.validation import TABLES, Place, Values
+from rlhf_data.errors import SourceError
+from rlhf_data.hashing import fraction
+from rlhf_data.schemas import Message, Rejects
+from rlhf_data.sources.records import BadRecord, Response, Row
+
+RAW_CHARS = 20_000  # of a dropped record that are kept to look at
+DETAIL_CHARS = 500
+CHUNK_ROWS = 100_000  # that are held as Python objects, which take more memory than columns
+
+
+class Cleaned(NamedTuple):
+    """What a source's records became; `raw` and `kept` count records, the tables' heights count rows."""
+
+    kind: str
+    table: pl.DataFrame
+    rejects: pl.DataFrame
+    raw: int
+    kept: int
+
+
+class Growing:
+    """A table to which rows are added one at a time."""
+
+    def __init__(self, schema: type[dy.Schema]) -> None:
+        self._types = schema.create_empty().schema
+        self._chunks: list[pl.DataFrame] = [schema.create_empty()]
+        self._columns: dict[str, list[Any]] = {name: [] for name in self._types}
+        self._held = 0
+
+    def append(self, values: Values) -> None:
+        for name, column in self._columns.items():
+            column.append(values[name])
+        self._held += 1
+        if self._held == CHUNK_ROWS:
+            self._flush()
+
+    def frame(self) -> pl.DataFrame:
+        self._flush()
+        return pl.concat(self._chunks)
+
+    def _flush(self) -> None:
+        if self._held:
+            columns = {
+                name: _messages(values) if isinstance(self._types[name], pl.List) else values
+                for name, values in self._columns.items()
+            }
+            self._chunks.append(pl.DataFrame(columns, schema=self._types))
+        self._columns = {name: [] for name in self._columns}
+        self._held = 0
+
+
+def clean(
+    records: Iterable[object],
+    parse: Callable[[Any], Sequence[Row]],
+    *,
+    source: str,
+    kind: str,
+    max_chars: int,
+    seen: dict[str, str] | None = None,
+    held_out: Callable[[str], bool] | None = None,
+) -> Cleaned:
+    """The rows of `kind` that `parse` finds in the records, each checked and none twice.
+
+    `max_chars` bounds a whole record, as JSON text. Of two rows that say the same, or label the same two
+    responses the other way round, the earlier one stays; sources that share `seen` share that memory (it maps a
+    row's id to where it was met first). Conversations with a prompt that is `held_out` are dropped. Records of one
+    response each are compared with the earlier ones to the same prompt.
+    """
+    schema, make = TABLES[kind]
+    seen = {} if seen is None else seen
+    rows, rejects, groups = Growing(schema), Growing(Rejects), Groups()
+    raw = dropped = 0
+    for number, record in enumerate(records):
+        raw += 1
+        try:
+            # layout goes first: of a file in another format, length says nothing
+            found = parse(record)
+            _check_length(record, max_chars)
+            place = Place(source, number, seen, held_out)
+            if found and isinstance(found[0], Response):
+                made = groups.paired(found[0], _raw(record), place, make)
+            else:
+                # the prompt pool has one prompt per record: (source, row) is its key
+                made = _new_rows(found, make, place, most=1 if kind == "prompts" else len(found))
+        except BadRecord as bad:
+            rejects.append({"source": source, "row": number} | _reject(bad, _raw(record)))
+            dropped += 1
+        else:
+            for values in made:
+                rows.append({"source": source, "row": number} | values)
+    for number, fault, text in groups.unused():
+        rejects.append({"source": source, "row": number} | _reject(fault, text))
+        dropped += 1
+    return Cleaned(kind, rows.frame(), rejects.frame().sort("row"), raw, raw - dropped)
+
+
+def capped(cleaned: Cleaned, *, most: int, pick: str, seed: int) -> Cleaned:
+    """At most so many comparisons of each prompt: the first, or those that a hash of their texts and the seed picks.
+
+    A record all of whose comparisons go is dropped as `pairs_per_prompt`; its text is made from the first of them. Of
+    records of one response each, only those that are chosen somewhere count.
+    """
+    order = [fraction(seed, "pairs_per_prompt", one) for one in cleaned.table["pair_id"]]
+    if pick == "first":
+        order = [float(place) for place in range(cleaned.table.height)]
+    rank = pl.Series("rank", order, dtype=pl.Float64)
+    stays = cleaned.table.select("prompt_id", rank).select(pl.col("rank").rank("ordinal").over("prompt_id") <= most)
+    kept = cleaned.table.filter(stays.to_series())
+    columns = ("source", "row", "prompt", "chosen", "rejected", "chosen_score", "rejected_score")
+    gone = cleaned.table.select(columns).join(kept, on="row", how="anti", maintain_order="left")
+    gone = gone.unique("row", keep="first", maintain_order=True)
+    rejects = Growing(Rejects)
+    for row in gone.iter_rows(named=True):
+        bad = BadRecord("pairs_per_prompt", f"its prompt has more than {most}")
+        text = _raw({name: row[name] for name in columns[2:]})
+        rejects.append({"source": row["source"], "row": row["row"]} | _reject(bad, text))
+    dropped = pl.concat([cleaned.rejects, rejects.frame()]).sort("row")
+    return Cleaned(cleaned.kind, kept, dropped, cleaned.raw, cleaned.kept - gone.height)
+
+
+def refuse_nothing_kept(cleaned: Cleaned, origin: str, format: str) -> None:
+    """Raises `SourceError` where no record was kept: the file is hardly of the format that its params name."""
+    if cleaned.kept:
+        return
+    if not cleaned.raw:
+        raise SourceError(f"{origin}: no records\n  fetch it again, or take the source out of the params")
+    rule, times = Counter(cleaned.rejects["rule"].to_list()).most_common(1)[0]
+    detail = cleaned.rejects.filter(pl.col("rule") == rule)["detail"][0]
+    raise SourceError(
+        f"{origin}: 0 of {cleaned.raw} records can be used as {format}\n"
+        f"  {rule} ({times} records), the first: {detail}\n"
+        "  is it another format? correct the source's `format` or `kind` in the params"
+    )
+
+
+def _new_rows(found: Sequence[Row], make: Callable[..., Values], place: Place, *, most: int) -> list[Values]:
+    """Up to `most` rows that are good and new; where there is none, raises the first row's `BadRecord`."""
+    made: list[Values] = []
+    refused = [] if found else [BadRecord("no_rows", "the record holds nothing to keep")]
+    for row in found:
+        if len(made) == most:
+            break
+        try:
+            made.append(make(row, place))
+        except BadRecord as bad:
+            refused.append(bad)
+    if not made:
+        raise refused[0]
+    return made
+
+
+def _check_length(record: object, max_chars: int) -> None:
+    chars = len(_json(record, ascii_only=False))
+    if chars > max_chars:
+        raise BadRecord("too_long", f"{chars} characters; at most {max_chars}")
+
+
+def _messages(conversations: Sequence[Sequence[Message]]) -> pl.Series:
+    """A column of message lists, put together from flat columns: polars takes lists of objects fifty times slower."""
+    turns = [turn for conversation in conversations for turn in conversation]
+    flat = pl.DataFrame(
+        {"role": [turn["role"] for turn in turns], "content": [turn["content"] for turn in turns]},
+        schema={"role": pl.String, "content": pl.String},
+    )
+    ends = pl.Series([0, *accumulate(len(conversation) for conversation in conversations)], dtype=pl.Int64)
+    return pl.Series(pa.LargeListArray.from_arrays(ends.to_arrow(), flat.to_struct().to_arrow()))
+
+
+def _reject(bad: BadRecord, raw: str) -> Values:
+    # a field's name may hold what no table can
+    detail = bad.detail[:DETAIL_CHARS].encode(errors="backslashreplace").decode()
+    return {"rule": bad.rule, "detail": detail, "raw": raw}
+
+
+def _raw(record: object) -> str:
+    try:
+        return _json(record, ascii_only=True)[:RAW_CHARS]
+    except BadRecord as unreadable:
+        return json.dumps(str(unreadable))
+
+
+def _json(record: object, *, ascii_only: bool) -> str:
+    try:
+        return json.dumps(record, ensure_ascii=ascii_only, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRecord("not_json", "the record cannot be written as JSON text, or is nested too deeply") from error

@@ -1,0 +1,64 @@
+"""What all sources gave: one table a kind, and what was kept and dropped, in counts that add up exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from rlhf_data.cleaning.ingest import Cleaned
+from rlhf_data.cleaning.validation import TABLES
+from rlhf_data.errors import TableError
+
+
+def of_kind(ingested: Mapping[str, Cleaned], kind: str) -> pl.DataFrame:
+    """The rows of every source of that kind, in the params' order."""
+    schema, _ = TABLES[kind]
+    return pl.concat([schema.create_empty(), *(one.table for one in ingested.values() if one.kind == kind)])
+
+
+def rejects(ingested: Mapping[str, Cleaned]) -> pl.DataFrame:
+    """The dropped records of every source."""
+    return pl.concat([cleaned.rejects for cleaned in ingested.values()])
+
+
+def counts(ingested: Mapping[str, Cleaned]) -> pl.DataFrame:
+    """`Counts`: records read and kept, and the rows they gave, by source."""
+    return pl.DataFrame(
+        {
+            "source": list(ingested),
+            "kind": [cleaned.kind for cleaned in ingested.values()],
+            "raw": [cleaned.raw for cleaned in ingested.values()],
+            "kept": [cleaned.kept for cleaned in ingested.values()],
+            "rows": [cleaned.table.height for cleaned in ingested.values()],
+        }
+    )
+
+
+def by_source(sources: Sequence[str], rejects: Sequence[pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Every step's dropped rows, one table a source; a source without any has an empty one."""
+    dropped = pl.concat(rejects).sort("source", "row")
+    if unknown := sorted(set(dropped["source"]) - set(sources)):
+        raise TableError(f"rows of unknown sources were dropped: {', '.join(unknown)}")
+    return {source: dropped.filter(pl.col("source") == source) for source in sources}
+
+
+def report(ingested: pl.DataFrame, rejects: Mapping[str, pl.DataFrame], later: pl.DataFrame) -> pl.DataFrame:
+    """`source`, `rule`, `rows`: what each rule dropped, and `kept` for the rows that stay.
+
+    `ingested` is `Counts`; `rejects` all that was dropped, by source; `later` the part of it that was kept by ingest
+    and dropped after. Rows are records, and a record of comparisons counts as kept once ingest has kept it: what the
+    mixes then drop are comparisons, of which `accounts` keeps the count for each mix. Raises `TableError` unless kept
+    and dropped add up to the rows read.
+    """
+    dropped = pl.concat(rejects.values()).group_by("source", "rule").agg(rows=pl.len().cast(pl.Int64))
+    lost_later = later.group_by("source").agg(lost=pl.len().cast(pl.Int64))
+    kept = ingested.join(lost_later, on="source", how="left", maintain_order="left").select(
+        "source", rule=pl.lit("kept"), rows=pl.col("kept").cast(pl.Int64) - pl.col("lost").fill_null(0)
+    )
+    table = pl.concat([kept, dropped]).sort("source", pl.col("rule") != "kept", "rule")
+    sums = table.group_by("source").agg(pl.col("rows").sum())
+    sums = sums.join(ingested.select("source", "raw"), on="source", how="left")
+    if wrong := sums.filter(pl.col("rows").ne_missing(pl.col("raw")))["source"].sort().to_list():
+        raise TableError(f"kept and dropped rows do not add up to the rows read: {', '.join(wrong)}")
+    return table

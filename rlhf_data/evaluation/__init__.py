@@ -1,0 +1,1 @@
+"""Metrics, model selection, length bias, tests of judges, drift from the reference policy."""

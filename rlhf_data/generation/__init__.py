@@ -1,0 +1,1 @@
+"""Completions of prompts: by transformers, by vLLM, by a server."""

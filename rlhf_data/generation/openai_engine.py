@@ -1,0 +1,85 @@
+"""Responses of a server that is running and speaks OpenAI's API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rlhf_data.errors import EngineError
+from rlhf_data.inference import openai_client
+from rlhf_data.inference.protocols import Request, Response
+from rlhf_data.inference.requests import Job, checked, of_requests
+from rlhf_data.models import checkpoints
+from rlhf_data.params.sections import GenerateParams
+
+RETRIES = 2  # of the `openai` library, which waits longer each time
+
+
+class OpenaiGenerator:
+    """A server that speaks OpenAI's API and serves the policy under its path, as `data/models/iter1`.
+
+    The key, where the server wants one, is in OPENAI_API_KEY. Rate limits and broken connections are tried again as the
+    `openai` library does.
+    """
+
+    def __init__(self, policy: Path, section: GenerateParams) -> None:
+        self._tokens = checkpoints.tokenizer(policy)
+        self._model = str(policy)
+        self._section = section
+        with openai_client.client(section.endpoint, retries=RETRIES) as (runner, client):
+            runner.run(self._refuse_other_models(client))
+
+    async def _refuse_other_models(self, client: Any) -> None:
+        from openai import OpenAIError
+
+        try:
+            served = [model.id async for model in client.models.list()]
+        except OpenAIError as error:
+            raise self._failed(error) from error
+        if self._model not in served:
+            raise EngineError(
+                f"{self._section.endpoint} serves {', '.join(served) or 'no model'}, not {self._model}\n"
+                f"  {self._serve_command()}"
+            )
+
+    def _serve_command(self) -> str:
+        return (
+            f"vllm serve {self._model} --served-model-name {self._model} --max-model-len {self._section.max_model_len}"
+        )
+
+    def _failed(self, error: Exception) -> EngineError:
+        return EngineError(
+            f"generate.endpoint {self._section.endpoint}: {openai_client.cause(error)}\n"
+            f"  is the server running and healthy? {self._serve_command()}"
+        )
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+        jobs = of_requests(requests, self._tokens, self._section)
+        with openai_client.client(self._section.endpoint, retries=RETRIES) as (runner, client):
+            answer = partial(self._answer, client)
+            yield from openai_client.as_they_finish(runner, jobs, answer, limit=self._section.batch_size)
+
+    async def _answer(self, client: Any, job: Job) -> tuple[int, Response]:
+        from openai import OpenAIError
+
+        try:
+            answer = await client.chat.completions.create(
+                model=self._model,
+                messages=job.request.prompt,
+                seed=job.request.seed,
+                temperature=job.request.temperature,
+                max_tokens=self._section.max_tokens,
+                top_p=1.0,
+                # a server's defaults are those of the checkpoint's generation_config.json
+                extra_body={"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0},
+            )
+        except OpenAIError as error:
+            raise self._failed(error) from error
+        if answer.usage is None:
+            raise EngineError(
+                f"{self._section.endpoint} does not say how many tokens it wrote (`usage`); use vLLM's server"
+            )
+        (choice,) = answer.choices
+        return job.place, checked(choice.message.content or "", answer.usage.completion_tokens, choice.finish_reason)

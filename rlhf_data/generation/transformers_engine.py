@@ -1,0 +1,81 @@
+"""Responses by `transformers.generate`, on a CPU or one GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rlhf_data.inference.protocols import Request, Response
+from rlhf_data.inference.requests import Job, of_requests
+from rlhf_data.models import checkpoints
+from rlhf_data.params.sections import GenerateParams
+
+WINDOW_BATCHES = 16  # sorted by length together, so that like lengths meet; bounds memory, decides no response
+
+
+class TransformersGenerator:
+    """Batches of like prompt length through `transformers.generate`."""
+
+    def __init__(self, policy: Path, section: GenerateParams) -> None:
+        import torch
+        from transformers import GenerationConfig
+
+        self._tokens = checkpoints.tokenizer(policy)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model: Any = checkpoints.causal(policy, precision=section.precision).to(device).eval()
+        self._ends = checkpoints.end_ids(self._tokens, self._model.generation_config)
+        self._model.generation_config = GenerationConfig(
+            max_new_tokens=section.max_tokens,
+            do_sample=False,  # the noise below makes the highest logit a sample
+            eos_token_id=sorted(self._ends),
+            pad_token_id=self._tokens.pad_token_id,
+        )
+        self._section = section
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+        size = self._section.batch_size
+        jobs = of_requests(requests, self._tokens, self._section)
+        while window := sorted(islice(jobs, size * WINDOW_BATCHES), key=lambda job: (len(job.ids), job.place)):
+            for start in range(0, len(window), size):
+                batch = window[start : start + size]
+                yield from zip((job.place for job in batch), self._batch(batch), strict=True)
+
+    def _batch(self, batch: list[Job]) -> list[Response]:
+        import torch
+
+        inputs = self._tokens.pad({"input_ids": [job.ids for job in batch]}, padding_side="left", return_tensors="pt")
+        with torch.inference_mode():
+            written = self._model.generate(
+                **inputs.to(self._model.device), logits_processor=[_gumbel_noise([job.request for job in batch])]
+            )
+        answers = written[:, inputs["input_ids"].shape[1] :].tolist()
+        return [self._response(ids) for ids in answers]
+
+    def _response(self, ids: list[int]) -> Response:
+        end = next((place for place, token in enumerate(ids) if token in self._ends), None)
+        text = self._tokens.decode(ids[:end], skip_special_tokens=True)
+        return Response(text, len(ids), "length") if end is None else Response(text, end + 1, "stop")
+
+
+def _gumbel_noise(requests: list[Request]) -> Any:
+    """A logits processor: argmax(logits / T + Gumbel noise) is an exact draw from softmax(logits / T).
+
+    Noise is numpy's: torch's generators on a CPU read 32 bits of a seed and take four times as long. It is drawn in
+    float64, because one float32 in ten million would be an exact 0, which makes its token the answer, however unlikely.
+    """
+    import numpy as np
+    import torch
+
+    rows = [np.random.default_rng(request.seed) for request in requests]
+    temperatures = torch.tensor([[request.temperature] for request in requests])
+
+    def add(input_ids: Any, logits: Any) -> Any:
+        noise = np.empty(logits.shape)
+        for row, drawn in zip(rows, noise, strict=True):
+            row.standard_exponential(out=drawn)
+        gumbel = -torch.from_numpy(noise).float().log_()
+        return logits.float() / temperatures.to(logits.device) + gumbel.to(logits.device)
+
+    return add

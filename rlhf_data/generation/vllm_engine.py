@@ -1,0 +1,114 @@
+"""Responses by vLLM's own engine, on GPUs or with its CPU build."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rlhf_data.errors import EngineError
+from rlhf_data.inference import openai_client, vllm_library
+from rlhf_data.inference.protocols import Request, Response
+from rlhf_data.inference.requests import Job, checked, of_requests
+from rlhf_data.models import checkpoints
+from rlhf_data.params.sections import GenerateParams
+
+
+class VllmGenerator:
+    """vLLM's engine in processes of its own: continuous batching, and a prompt's cache shared by its K responses.
+
+    Its queue never runs dry while there are requests, so no response waits for the slowest of a batch. With
+    `data_parallel` vLLM itself deals the requests to the copies of the model.
+    """
+
+    def __init__(self, policy: Path, section: GenerateParams) -> None:
+        _refuse_missing_devices(section)
+        vllm = vllm_library.load("generate.engine", copies=section.data_parallel)
+        from vllm.usage.usage_lib import UsageContext
+
+        async def opened() -> Any:  # inside the event loop that will run it
+            arguments = vllm.AsyncEngineArgs(**vllm_arguments(policy, section))
+            return vllm.AsyncLLMEngine.from_engine_args(arguments, usage_context=UsageContext.LLM_CLASS)
+
+        self._tokens = checkpoints.tokenizer(policy)
+        self._section = section
+        self._runner = asyncio.Runner()
+        weakref.finalize(self, self._runner.close)
+        self._engine = self._runner.run(opened())
+        weakref.finalize(self, self._engine.shutdown)  # the last to come is the first to run
+        self._calls = 0
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+        self._calls += 1  # vLLM wants names that no two requests under way share
+        call = self._calls
+
+        async def answer(job: Job) -> tuple[int, Response]:
+            sampling = vllm_sampling(self._section, temperature=job.request.temperature, seed=job.request.seed)
+            prompt = {"prompt_token_ids": job.ids}
+            async for output in self._engine.generate(prompt, sampling, f"{call}-{job.place}"):
+                (found,) = output.outputs  # one output: only the finished response is asked for
+            return job.place, checked(found.text, len(found.token_ids), found.finish_reason)
+
+        copies = self._section.data_parallel
+        limit = 2 * copies * self._engine.vllm_config.scheduler_config.max_num_seqs  # as many wait as run
+        jobs = of_requests(requests, self._tokens, self._section)
+        yield from openai_client.as_they_finish(self._runner, jobs, answer, limit=limit)
+
+
+def vllm_arguments(policy: Path | str, section: GenerateParams) -> dict[str, Any]:
+    """vLLM's engine arguments."""
+    import torch
+
+    arguments = {
+        "model": str(policy),
+        "dtype": checkpoints.DTYPES[section.precision],
+        "max_model_len": section.max_model_len,
+        "tensor_parallel_size": section.tensor_parallel,
+        "data_parallel_size": section.data_parallel,
+        "gpu_memory_utilization": section.gpu_memory_utilization,
+        "enable_prefix_caching": True,
+        "seed": 0,  # unused: every request has its own
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
+    }
+    if not torch.cuda.is_available():
+        # A prompt that is cut in two makes vLLM 0.32 wind a seed's generator back, which a CPU's cannot
+        arguments["enable_chunked_prefill"] = False
+        # small models, whose steps cost what Python does around them: 1.3 times the tokens a second of 256 at once
+        arguments |= {"max_num_seqs": -(-1024 // section.data_parallel), "max_num_batched_tokens": 8192}
+    return arguments
+
+
+def vllm_sampling(section: GenerateParams, *, temperature: float, seed: int) -> Any:
+    """vLLM's sampling parameters of one response; to these it adds the end ids of generation_config.json."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        temperature=temperature,
+        max_tokens=section.max_tokens,
+        seed=seed,
+        top_p=1.0,
+        top_k=0,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def _refuse_missing_devices(section: GenerateParams) -> None:
+    import torch
+
+    wanted = section.tensor_parallel * section.data_parallel
+    if found := torch.cuda.device_count():
+        devices = f"{found} GPUs"
+    else:  # copies of a model may share the cores of a CPU
+        cores = len(vllm_library.cores())
+        found = cores if section.tensor_parallel == 1 else 1
+        devices = f"no GPU and {cores} cores"
+    if wanted > found:
+        raise EngineError(
+            f"generate.tensor_parallel {section.tensor_parallel} x data_parallel {section.data_parallel} need {wanted} "
+            f"GPUs (or, for data_parallel alone, cores), and this machine has {devices}\n  lower them, or run "
+            "`vllm serve` across machines and set generate.engine: openai"
+        )

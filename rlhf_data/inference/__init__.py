@@ -1,0 +1,1 @@
+"""What every engine shares: protocols, requests, memory, the OpenAI client, vLLM."""

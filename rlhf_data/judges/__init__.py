@@ -1,0 +1,1 @@
+"""Rewards and preferences: reward model, pairwise model, LLM judge; tournaments and ensembles."""

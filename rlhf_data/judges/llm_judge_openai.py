@@ -1,0 +1,105 @@
+"""A prompted judge behind OpenAI's API: any server that speaks it, with log-probabilities or with text alone."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+from rlhf_data.errors import EngineError
+from rlhf_data.inference import openai_client
+from rlhf_data.inference.protocols import Comparison
+from rlhf_data.judges import llm_judge_prompt
+from rlhf_data.params.sections import PromptedJudge
+from rlhf_data.schemas import Message
+
+TOP = 20  # tokens whose log-probabilities a server is asked for: as many as OpenAI's and vLLM's give
+WAITS_S = (1, 2, 4, 8, 16, 32, 64)  # after a rate limit, where the server does not say how long
+LONGEST_WAIT_S = 300
+
+
+class ServedJudge:
+    """A model of a server that speaks OpenAI's API; rate limits are waited for, and nothing else is tried again."""
+
+    def __init__(self, judge: PromptedJudge) -> None:
+        self._judge = judge
+
+    def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:
+        """As `Judge.prefer`; prompts that are too long for the server get no verdict, and are counted."""
+        from tqdm import tqdm
+
+        asked = ((place, llm_judge_prompt.question(one)) for place, one in enumerate(comparisons))
+        with openai_client.client(self._judge.endpoint, retries=0) as (runner, client):
+            some = openai_client.as_they_finish(runner, asked, partial(self._ask, client), limit=self._judge.batch_size)
+            with closing(some) as answers:
+                answered = dict(tqdm(answers, total=len(comparisons), desc="judge", unit="comparison"))
+        found = [answered[place] for place in range(len(comparisons))]
+        verdict = [math.nan if p is None else p for p in found]
+        if lost := llm_judge_prompt.lost(verdict, too_long=found.count(None)):
+            print(lost, flush=True)
+        return verdict
+
+    async def _ask(self, client: Any, job: tuple[int, list[Message]]) -> tuple[int, float | None]:
+        """The place, and P(A); None where the prompt is too long."""
+        place, messages = job
+        answer = await self._answer(client, messages)
+        try:
+            return place, None if answer is None else self._verdict(answer.choices[0])
+        except (AttributeError, IndexError, TypeError) as error:  # JSON of another layout, or no JSON
+            raise self._failed(
+                f"its answer is no chat completion: {openai_client.without_key(str(answer))[:200]!r}"
+            ) from error
+
+    async def _answer(self, client: Any, messages: list[Message]) -> Any:
+        from openai import BadRequestError, OpenAIError, RateLimitError
+
+        by_letter = {"logprobs": True, "top_logprobs": TOP, "max_tokens": 1}
+        how = by_letter if self._judge.verdict == "logits" else {"max_tokens": self._judge.max_tokens}
+        for wait in (*WAITS_S, None):
+            try:
+                return await client.chat.completions.create(
+                    model=self._judge.model, messages=messages, temperature=0.0, **how
+                )
+            except RateLimitError as error:
+                if wait is None:
+                    raise self._failed(openai_client.cause(error), "lower the judge's batch_size, or wait") from error
+                await asyncio.sleep(_pause(error.response.headers.get("retry-after"), wait))
+            except BadRequestError as error:
+                if error.code == "context_length_exceeded" or "maximum context length" in str(error):
+                    return None
+                raise self._failed(openai_client.cause(error)) from error
+            except (OpenAIError, ValueError) as error:  # the library hands broken JSON on as it is
+                raise self._failed(openai_client.cause(error)) from error
+        raise AssertionError("the last wait is None")
+
+    def _verdict(self, choice: Any) -> float:
+        if choice.finish_reason == "content_filter":
+            return math.nan
+        if self._judge.verdict == "text":
+            return llm_judge_prompt.read(choice.message.content or "")
+        if not choice.logprobs or not choice.logprobs.content:
+            raise self._failed("its answers have no log-probabilities", "ask for verdict: text")
+        letters: dict[str, list[float]] = {"A": [], "B": []}
+        for one in choice.logprobs.content[0].top_logprobs:
+            letters.get(one.token.strip(), []).append(one.logprob)  # with or without a space before it
+        return llm_judge_prompt.probability((_sum(letters["A"]), _sum(letters["B"])))
+
+    def _failed(self, why: str, remedy: str = "is the server running, and does it serve this model?") -> EngineError:
+        return EngineError(f"judge {self._judge.model} at {self._judge.endpoint}: {why}\n  {remedy}")
+
+
+def _sum(logps: list[float]) -> float:
+    return math.log(sum(map(math.exp, logps))) if any(map(math.exp, logps)) else -math.inf
+
+
+def _pause(asked: str | None, wait: float) -> float:
+    """Seconds: what the server asks for, or else `wait` and a random share more, so that not all return at once."""
+    try:
+        found = float(asked or "")
+    except ValueError:  # a date
+        found = math.nan
+    return min(max(found, 0.0), LONGEST_WAIT_S) if math.isfinite(found) else wait * random.uniform(1, 1.5)

@@ -1,0 +1,128 @@
+"""What a pairwise preference model reads: two responses to a prompt as one instruction, and its token ids.
+
+    [CONTEXT] \\n\\n<turn> user\\n Name a river.\\n [RESPONSE A] The Nile. [RESPONSE B] Green. \\n
+
+is the whole user turn (paper, section 2.3, as its released code renders it); the answer is the better one's letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rlhf_data.errors import EngineError
+from rlhf_data.inference.protocols import Comparison
+from rlhf_data.schemas import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+LETTERS = ("A", "B")  # of the response shown first, and second
+START, FIRST, SECOND = "[CONTEXT] ", " [RESPONSE A] ", " [RESPONSE B] "
+# What the template puts around the texts, spaces included, so that a response's first token is that of a reply
+OWN_TOKENS = (
+    f"{START}\n\n<turn> user\n ",
+    "\n<turn> assistant\n ",
+    "\n<turn> user\n ",
+    f"\n{FIRST}",
+    SECOND,
+)
+
+
+def instruction(comparison: Comparison) -> str:
+    """The user turn; a prompt's turns bear the names of their roles."""
+    prompt, first, second = comparison
+    return f"{START}{context(prompt)}{FIRST}{first}{SECOND}{second} \n"
+
+
+def context(prompt: Sequence[Message]) -> str:
+    """The turns of a prompt, each on lines of its own."""
+    return "\n\n" + "".join(f"<turn> {turn['role']}\n {turn['content']}\n" for turn in prompt)
+
+
+def add_own_tokens(tokens: PreTrainedTokenizerBase) -> None:
+    """Makes the template's fixed parts tokens of their own; a tokenizer that has them stays as it is."""
+    tokens.add_tokens(list(OWN_TOKENS))
+
+
+def letter_ids(tokens: PreTrainedTokenizerBase) -> tuple[int, int]:
+    """The token ids of `A` and `B`, which are the answers.
+
+    Raises `EngineError` where a letter is no single token, or where the chat template puts it elsewhere than right
+    after the generation prompt: no probability could be read.
+    """
+    ids = [tokens.encode(letter, add_special_tokens=False) for letter in LETTERS]
+    for letter, found in zip(LETTERS, ids, strict=True):
+        if len(found) != 1:
+            raise EngineError(
+                f"{tokens.name_or_path}: the answer {letter} is {len(found)} tokens of this tokenizer, not one\n"
+                "  a pairwise model needs a base whose tokenizer has single letters"
+            )
+    asked = [{"role": "user", "content": "?"}]
+    told = _chat(tokens, [*asked, {"role": "assistant", "content": LETTERS[0]}], answer=False)
+    if not told.startswith(_chat(tokens, asked, answer=True) + LETTERS[0]):
+        raise EngineError(
+            f"{tokens.name_or_path}: the chat template's generation prompt does not end with the assistant's header, "
+            "which the answer follows\n  give the tokenizer a template with `add_generation_prompt`"
+        )
+    return ids[0][0], ids[1][0]
+
+
+def instruction_ids(
+    comparisons: Sequence[Comparison], tokens: PreTrainedTokenizerBase, *, max_length: int
+) -> list[list[int]]:
+    """Each instruction through the chat template, up to where the answer begins, without BOS as in the released code.
+
+    Of too many tokens the first ones of the context go, and where these are too few the last ones of the longer
+    response, then of both; how many instructions are cut is said. Raises `EngineError` where `max_length` does not hold
+    the template itself.
+    """
+    texts = [_chat(tokens, [{"role": "user", "content": instruction(one)}], answer=True) for one in comparisons]
+    if not texts:
+        return []
+    encoded = tokens(texts, add_special_tokens=False)
+    found, responses_cut = list[list[int]](), 0
+    long = [place for place, ids in enumerate(encoded["input_ids"]) if len(ids) > max_length]
+    for place, ids in enumerate(encoded["input_ids"]):
+        if len(ids) <= max_length:
+            found.append(ids)
+            continue
+        parts = _parts(comparisons[place], texts[place], encoded.encodings[place].offsets)
+        dropped = _dropped(*parts, excess=len(ids) - max_length)
+        responses_cut += not dropped.isdisjoint({*parts[1], *parts[2]})
+        found.append([token for at, token in enumerate(ids) if at not in dropped])
+    if long:
+        print(
+            f"{len(long)} of {len(texts)} instructions are longer than {max_length} tokens and lose the beginning of "
+            f"their context, {responses_cut} of them also the end of a response",
+            flush=True,
+        )
+    return found
+
+
+def _parts(comparison: Comparison, text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[int], ...]:
+    """The places of the tokens of an instruction's context, first and second response; `spans` are in characters."""
+    prompt, first, second = comparison
+    found, end = list[list[int]](), text.index(START)
+    for before, part in ((START, context(prompt)), (FIRST, first), (SECOND, second)):
+        start = end + len(before)
+        end = start + len(part)
+        found.append([at for at, span in enumerate(spans) if start <= span[0] and span[1] <= end])
+    return tuple(found)
+
+
+def _dropped(context: list[int], first: list[int], second: list[int], *, excess: int) -> set[int]:
+    """Which tokens go, `excess` of them."""
+    more = excess - len(context)
+    if more <= 0:
+        return set(context[:excess])
+    left = len(first) + len(second) - more
+    if left < 0:
+        raise EngineError(f"max_length is {-left} tokens too small for an instruction without any text\n  raise it")
+    kept = min(len(first), max(left // 2, left - len(second)))  # of the first; the second has the rest
+    return {*context, *first[kept:], *second[left - kept :]}
+
+
+def _chat(tokens: PreTrainedTokenizerBase, messages: list[Any], *, answer: bool) -> str:
+    text: str = tokens.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
+    return text.removeprefix(str(tokens.bos_token)) if tokens.bos_token else text

@@ -1,0 +1,133 @@
+"""Responses to the same prompts + a judge that compares two → a reward for each response."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import combinations
+from typing import Literal, NamedTuple
+
+import polars as pl
+from tqdm import tqdm
+
+from rlhf_data.hashing import content_id
+from rlhf_data.inference.protocols import Comparison, Judge
+from rlhf_data.judges import both_orders
+from rlhf_data.loop.responses import parts, to_judge, with_prompts, with_rewards
+from rlhf_data.schemas import Message
+
+Prefer = Callable[[Sequence[Comparison]], list[float]]  # P(first is better) of each; NaN: no verdict
+Ranking = Literal["knock_out", "round_robin"]
+DRAW = 0.5  # also where there is no verdict
+
+
+class Contest(NamedTuple):
+    """A prompt and its responses, all different."""
+
+    prompt: list[Message]
+    responses: Sequence[str]
+
+
+def to_play(rows: pl.DataFrame, *, judge: str, job: str, ranking: Ranking) -> pl.DataFrame:
+    """Responses as `responses.to_judge` gives them; here `job` also names the ranking and all responses to the prompt.
+
+    A reward depends on whom a response met: with one response changed, the prompt is played anew.
+    """
+    judged = to_judge(rows, judge=judge, job=job)
+    met = judged.group_by("prompt_id", maintain_order=True).agg(pl.col("response_id").unique(maintain_order=True))
+    jobs = [content_id(job, ranking, *ids) for ids in met["response_id"]]
+    by_prompt = met.select("prompt_id", job=pl.Series(jobs, dtype=pl.String))
+    return judged.drop("job").join(by_prompt, on="prompt_id", how="left", validate="m:1", maintain_order="left")
+
+
+def played(
+    judge: Judge,
+    rows: pl.DataFrame,
+    prompts: pl.DataFrame,
+    *,
+    ranking: Ranking,
+    orders: Literal["both", "one"],
+    part_prompts: int,
+) -> Iterator[pl.DataFrame]:
+    """`to_play` rows, all different, with their `reward`, all responses to `part_prompts` prompts at a time."""
+    with tqdm(total=rows.height, desc="rewards", unit="response") as progress:
+        for part in parts(rows, prompts=part_prompts).values():
+            asked = with_prompts(part, prompts).group_by("prompt_id", maintain_order=True)
+            contests = [
+                Contest(*one)
+                for one in asked.agg(pl.col("prompt").first(), "response")["prompt", "response"].iter_rows()
+            ]
+            rewards = play(contests, partial(both_orders.prefer, judge, orders=orders), ranking=ranking)
+            yield with_rewards(part, [reward for some in rewards for reward in some])
+            progress.update(part.height)
+
+
+def play(contests: Sequence[Contest], prefer: Prefer, *, ranking: Ranking) -> list[list[float]]:
+    """The reward of each contest's responses; contests play a round together, so that the judge has large batches."""
+    return (knock_out if ranking == "knock_out" else round_robin)(contests, prefer)
+
+
+def round_robin(contests: Sequence[Contest], prefer: Prefer) -> list[list[float]]:
+    """Each response's mean probability of being better than another one, in [0, 1]: K(K−1)/2 comparisons a prompt.
+
+    A response that stands alone gets 0.5.
+    """
+    games = [
+        (n, *game) for n, contest in enumerate(contests) for game in combinations(range(len(contest.responses)), 2)
+    ]
+    won = [[0.0] * len(contest.responses) for contest in contests]
+    for (n, first, second), p in zip(games, _verdicts(contests, games, prefer), strict=True):
+        won[n][first] += p
+        won[n][second] += 1 - p
+    return [[score / (len(scores) - 1) if len(scores) > 1 else DRAW for score in scores] for scores in won]
+
+
+def knock_out(contests: Sequence[Contest], prefer: Prefer) -> list[list[float]]:
+    """Rounds survived among the best, or minus those among the worst: of 8 from 3 to −3, after 10 comparisons.
+
+    Who wins the first game plays on for the best place (the released code's tournament), who loses it for the worst,
+    which is this package's: a pair needs both ends. Neighbours meet; an odd one out goes on unplayed; a draw goes to
+    the earlier.
+    """
+    rewards = [[0.0] * len(contest.responses) for contest in contests]
+    winners = [set[int]() for _ in contests]
+    lower = [list[int]() for _ in contests]
+
+    def meet(players: list[list[int]], *, upwards: bool) -> list[list[int]]:
+        """One round: who stays."""
+        games = [(n, *game) for n, some in enumerate(players) for game in zip(some[::2], some[1::2], strict=False)]
+        stay: list[list[int]] = [[] for _ in players]
+        for (n, first, second), p in zip(games, _verdicts(contests, games, prefer), strict=True):
+            better, worse = (first, second) if p >= DRAW else (second, first)
+            stay[n].append(better if upwards else worse)
+            if upwards:
+                winners[n].add(better)
+                if worse not in winners[n]:
+                    lower[n].append(worse)
+        for n, some in enumerate(players):
+            if len(some) > 1:
+                stay[n] += some[len(some) // 2 * 2 :]
+                for one in stay[n]:
+                    rewards[n][one] += 1 if upwards else -1
+            else:
+                stay[n] = some
+        return stay
+
+    upper = [list(range(len(contest.responses))) for contest in contests]
+    while any(len(some) > 1 for some in upper):
+        upper = meet(upper, upwards=True)
+    for n, some in enumerate(lower):
+        for one in some:
+            rewards[n][one] = -1
+    while any(len(some) > 1 for some in lower):
+        lower = meet(lower, upwards=False)
+    return rewards
+
+
+def _verdicts(contests: Sequence[Contest], games: Sequence[tuple[int, int, int]], prefer: Prefer) -> list[float]:
+    shown = [
+        Comparison(contests[n].prompt, contests[n].responses[first], contests[n].responses[second])
+        for n, first, second in games
+    ]
+    return [DRAW if math.isnan(p) else p for p in (prefer(shown) if shown else [])]

@@ -1,0 +1,106 @@
+"""Loading checkpoints: a new tiny Llama, a hub id, or a folder under data/models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlhf_data.errors import EngineError
+from rlhf_data.params.sections import LlamaSize
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
+
+# Two busy-waiting OpenMP threads on a machine with other work are ten times slower than one
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer that lies beside a checkpoint, with a chat template and a pad token of its own.
+
+    Where it pads with its end of turn, or not at all, it gets a new token: a reward is read at the last token that is
+    no padding, which must be the end of turn.
+    """
+    from transformers import AutoTokenizer
+
+    found: Any = _loaded(lambda: AutoTokenizer.from_pretrained(str(path), revision=revision), path)
+    if found.chat_template is None:
+        raise EngineError(f"{path}: its tokenizer has no chat template; name a chat model, or a folder that has one")
+    if found.pad_token in (None, found.eos_token):
+        found.add_special_tokens({"pad_token": "[PAD]"})
+    return found
+
+
+def fit_embeddings(model: PreTrainedModel, tokens: PreTrainedTokenizerBase) -> None:
+    """Room for the tokens that `tokenizer` added."""
+    if len(tokens) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokens))
+
+
+def end_ids(tokens: PreTrainedTokenizerBase, config: Any) -> set[int]:
+    """The tokenizer's end of turn, and those of generation_config.json: vLLM's rule."""
+    named = config.eos_token_id
+    return {tokens.eos_token_id, *([] if named is None else [named] if isinstance(named, int) else named)}
+
+
+def new_llama(size: LlamaSize, tokens: PreTrainedTokenizerBase, *, seed: int) -> PreTrainedModel:
+    """A Llama with random weights that `seed` decides; input and output embeddings are tied."""
+    from transformers import LlamaConfig, LlamaForCausalLM, set_seed
+
+    set_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokens),
+        hidden_size=size.hidden_size,
+        intermediate_size=size.intermediate_size,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        max_position_embeddings=size.context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokens.eos_token_id,
+        pad_token_id=tokens.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def causal(
+    path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None
+) -> PreTrainedModel:
+    """A language model."""
+    from transformers import AutoModelForCausalLM
+
+    return _load(AutoModelForCausalLM, path, precision, attention, revision)
+
+
+def reward(
+    path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None
+) -> PreTrainedModel:
+    """A sequence classifier with one output: the reward. From a language model it gets a new, seeded head."""
+    from transformers import AutoModelForSequenceClassification
+
+    return _load(AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1)
+
+
+def _load(
+    family: Any, path: str | Path, precision: str, attention: str, revision: str | None, **more: Any
+) -> PreTrainedModel:
+    def load() -> Any:
+        return family.from_pretrained(
+            str(path), dtype=DTYPES[precision], attn_implementation=attention, revision=revision, **more
+        )
+
+    return _loaded(load, path)
+
+
+def _loaded(load: Any, path: str | Path) -> Any:
+    try:
+        return load()
+    except OSError as error:
+        raise EngineError(
+            f"{path}: no checkpoint to be had: {error}\n  a folder needs `dvc repro` or `dvc pull`; "
+            "a hub id needs the network and, for a gated model, `hf auth login`"
+        ) from error

@@ -1,0 +1,135 @@
+"""The tokenizer and its chat template: trained on the project's own text, or taken from the hub.
+
+    <|user|>What is 5 minus 1?<|eot|><|assistant|>5 minus 1 is 4.<|eot|>
+
+Counting tokens needs only the `tokenizers` library, so that a stage which loads no model starts at once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
+from tokenizers.models import BPE
+
+from rlhf_data.models import checkpoints
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+PAD, EOT = "<|pad|>", "<|eot|>"
+AT_ONCE = 1000  # texts whose tokens are in memory while they are counted: 100 bytes a token
+ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
+
+# `generation` marks what SFT may learn from: an assistant's words and the end of its turn
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}"
+    "{{ '<|assistant|>' }}{% generation %}{{ message['content'] + '<|eot|>' }}{% endgeneration %}"
+    "{% else %}"
+    "{{ '<|' + message['role'] + '|>' + message['content'] + '<|eot|>' }}"
+    "{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def train(texts: Iterable[str], folder: Path, *, vocab_size: int) -> int:
+    """Trains a byte-level BPE on `texts`, saves it for transformers, and returns its vocabulary's size."""
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[PAD, EOT, *ROLES],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    folder.mkdir(parents=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": EOT,
+        "pad_token": PAD,
+        "clean_up_tokenization_spaces": False,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
+    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
+    return int(tokenizer.get_vocab_size())
+
+
+def fetch(hub: str, revision: str | None, folder: Path) -> int:
+    """Saves the tokenizer of a hub id or folder, and returns its vocabulary's size."""
+    tokens = checkpoints.tokenizer(hub, revision)
+    tokens.save_pretrained(folder)
+    return len(tokens)
+
+
+def count(conversations: pl.Series, folder: Path) -> pl.Series:
+    """Tokens of each conversation's contents, without special tokens and chat template."""
+    contents = pl.DataFrame({"content": conversations.list.eval(pl.element().struct.field("content"))})
+    flat = contents.with_row_index("place").explode("content")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokens: list[int] = []
+    for some in flat.iter_slices(AT_ONCE):
+        encodings = tokenizer.encode_batch(some["content"].to_list(), add_special_tokens=False)
+        tokens += [len(encoding.ids) for encoding in encodings]
+    counted = flat.with_columns(tokens=pl.Series(tokens, dtype=pl.UInt32))
+    return counted.group_by("place", maintain_order=True).agg(pl.col("tokens").sum())["tokens"]
+
+
+def lengths(tokens: pl.Series, *, max_length: int) -> dict[str, int]:
+    """What `reports/sft.json` says: conversations, their tokens, and how many pass a block and lose their end."""
+    return {
+        "conversations": tokens.len(),
+        "tokens": int(tokens.sum()),
+        "longer_than_block": int((tokens > max_length).sum()),
+    }
+
+
+def conversation_ids(
+    prompts: list[Any], responses: list[str], tokens: PreTrainedTokenizerBase, max_length: int
+) -> list[list[int]]:
+    """Prompt and response through the chat template; of too many tokens the last stay, where the reward is read.
+
+    What K responses in a row have before them is split into tokens once.
+    """
+    special = _special_tokens(tokens)
+    heads, tails = list[str](), list[str]()
+    for prompt, same in groupby(zip(prompts, responses, strict=True), key=itemgetter(0)):
+        before = tokens.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+        head = before[: max((found.start() for found in special.finditer(before)), default=0)]
+        for _, response in same:
+            text = tokens.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
+            cut = len(head) if text.startswith(head) else 0
+            heads.append(text[:cut])
+            tails.append(text[cut:])
+    if not heads:
+        return []
+    once = list(dict.fromkeys(heads))
+    ids_of = dict(zip(once, tokens(once, add_special_tokens=False)["input_ids"], strict=True))
+    ends = tokens(tails, add_special_tokens=False)["input_ids"]
+    return [[*ids_of[head], *end][-max_length:] for head, end in zip(heads, ends, strict=True)]
+
+
+def _special_tokens(tokens: PreTrainedTokenizerBase) -> re.Pattern[str]:
+    """Where a tokenizer cuts a text before it does anything else; matches nothing where it does not.
+
+    What is before such a token, and it with all after it, have tokens of their own.
+    """
+    special = [
+        added.content
+        for added in tokens.added_tokens_decoder.values()
+        if added.special and not (added.normalized or added.lstrip or added.rstrip or added.single_word)
+    ]
+    if not special or not tokens.is_fast:
+        return re.compile("(?!)")
+    return re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))))

@@ -1,0 +1,7 @@
+"""params.yaml and params/<profile>.yaml as typed values: `load()` gives the profile, `project()` what chooses it."""
+
+from __future__ import annotations
+
+from rlhf_data.params.profiles import load, load_profile, number, project
+
+__all__ = ["load", "load_profile", "number", "project"]

@@ -1,0 +1,1 @@
+"""The page, its charts, the cards of the mixes, and their templates."""

@@ -1,0 +1,1 @@
+"""Dataset versions between people: export, import, diff, verify, repair."""

@@ -1,0 +1,69 @@
+"""A table that leaves the project → the data card that goes with it: Markdown with the hub's YAML front matter."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import dataframely as dy
+
+from rlhf_data.reports.mix_card import Origin
+
+COLUMN = re.compile(r"^    (?P<name>\w+) = (?:dy\.|_messages).*?(?:#\s*(?!type:)(?P<says>[^#]*))?$")
+NO_LICENCE = "other"  # the hub's word where there are several, or none is known
+
+
+class Column(NamedTuple):
+    name: str
+    type: str
+    says: str  # the comment in schemas.py
+
+
+class Split(NamedTuple):
+    name: str
+    rows: int
+    path: str  # of its files, as a pattern
+
+
+def columns(schema: type[dy.Schema], kept: Mapping[str, object]) -> list[Column]:
+    """The columns of an export: `kept` are their types by name; what schemas.py says of each goes along."""
+    lines = map(COLUMN.match, inspect.getsource(schema).splitlines())
+    says = {line["name"]: (line["says"] or "").strip() for line in lines if line}
+    return [Column(name, str(kind), says.get(name, "")) for name, kind in kept.items()]
+
+
+def card(
+    table: str,
+    *,
+    describes: str,
+    layout: str,
+    splits: Sequence[Split],
+    columns: Sequence[Column],
+    origins: Mapping[str, Origin] | None,
+    origin: str,
+) -> str:
+    """The card's text; `origins` are the sources of its rows, None where that revision's params cannot be read."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("rlhf_data.sharing", "."),
+        autoescape=False,  # Markdown; no text of a record is in it
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    known = [one.about.licence.lower() for one in (origins or {}).values() if one.about]
+    same = origins is not None and len(known) == len(origins) and len(set(known)) == 1
+    return environment.get_template("export_card.md.jinja").render(
+        table=table,
+        describes=describes,
+        layout=layout,
+        splits=splits,
+        columns=columns,
+        origins=origins,
+        origin=origin,
+        licence=known[0] if same else NO_LICENCE,
+        non_commercial=[name for name, one in (origins or {}).items() if one.about and one.about.non_commercial],
+    )

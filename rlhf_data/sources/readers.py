@@ -1,0 +1,232 @@
+"""A source's file in, its raw records out, one at a time: JSON lines, one JSON array, CSV or Parquet.
+
+    pairs.jsonl.gz: {"chosen": "\\n\\nHuman: Hi.\\n\\nAssistant: Hello!", "rejected": "\\n\\nHuman: …"}
+    →  {"chosen": "\\n\\nHuman: Hi.\\n\\nAssistant: Hello!", "rejected": "\\n\\nHuman: …"}
+
+A record is whatever its line, array item or row holds; `sources/` says which layouts can be used. A file that
+cannot be read to its end is a `SourceError`: half of a source is not a source. No file is ever held whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from io import TextIOWrapper
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from pyarrow import ArrowException, parquet
+
+from rlhf_data.errors import SourceError
+from rlhf_data.params.sections import ContaminationParams
+
+BOM = "\ufeff"  # some editors on Windows put it at the head of a UTF-8 file
+BLOCK = 1 << 20  # characters of an array that are read at once
+BATCH = 1000  # rows of a Parquet file
+SPACE = re.compile(r"[ \t\n\r]*")
+LONGEST_TOKEN = 16  # characters: no number aside, a token that a block cuts is shorter
+
+
+class Pinned(Protocol):
+    """What params say of a source's files."""
+
+    @property
+    def path(self) -> str | None: ...
+
+    @property
+    def sha256(self) -> str | None: ...
+
+
+def records(path: Path) -> Iterator[object]:
+    """The raw records of `path`, in the file's order; its suffix names the format.
+
+    Raises `SourceError` at once for an absent file or an unknown suffix, and on the way for the rest.
+    """
+    suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    zipped = path.name.lower().endswith(".gz")
+    readers = {"jsonl": _json_lines, "json": _json_array, "csv": _csv_rows, "parquet": _parquet_rows}
+    if suffix not in readers or (zipped and suffix == "parquet"):
+        raise SourceError(
+            f"{path}: unknown suffix\n  sources are .jsonl, .json and .csv, each also with .gz, and .parquet"
+        )
+    _check_present(path)
+    return _guarded(path, readers[suffix](path))
+
+
+def sha256(path: Path) -> str:
+    """The hash of the file as it lies there (of a .gz, still compressed), in hexadecimal."""
+    _check_present(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_present(path: Path) -> None:
+    if not path.exists():
+        raise SourceError(f"{path}: absent\n  fetch it, or correct `ingest.root` or the source's `path` in the params")
+    if not path.is_file():
+        raise SourceError(f"{path}: not a file\n  a source's `path` names one file")
+
+
+def _guarded(path: Path, found: Iterator[object]) -> Iterator[object]:
+    read = 0
+    try:
+        for record in found:
+            read += 1
+            yield record
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise SourceError(
+            f"{path}: broken gzip after {read} records: {error}\n  it was cut short, or is no gzip: fetch it again"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path}: not UTF-8 after {read} records: {error}\n  convert it to UTF-8") from error
+    except RecursionError as error:
+        raise SourceError(
+            f"{path}: nested too deeply after {read} records\n  no known source is: is it the right file?"
+        ) from error
+    if not read:
+        raise SourceError(f"{path}: empty, no records\n  fetch it again, or take the source out of the params")
+
+
+def _open(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path)) if path.name.lower().endswith(".gz") else path.open("rb")
+
+
+def _json_lines(path: Path) -> Iterator[object]:
+    with _open(path) as file:
+        for number, line in enumerate(file, start=1):
+            text = line.decode().removeprefix(BOM)
+            if not text.strip():
+                continue  # blank lines are no records: many writers end a file with one
+            try:
+                yield json.loads(text)
+            except ValueError as error:  # also a number of thousands of digits, which is no JSONDecodeError
+                raise SourceError(
+                    f"{path}: line {number} is not JSON: {error}\n"
+                    "  .jsonl has one record a line; a file that is one array is named .json"
+                ) from error
+
+
+def _json_array(path: Path) -> Iterator[object]:
+    decode = json.JSONDecoder().raw_decode
+    read, size = 0, BLOCK
+    with _open(path) as file, TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        held = text.read(BLOCK).lstrip()
+        if not held:
+            return
+        if not held.startswith("["):
+            raise SourceError(
+                f"{path}: not a JSON array, it starts with {held[:20]!r}\n"
+                "  take the array of records out of it; a file with one record a line is named .jsonl"
+            )
+        start = _after_space(held, 1)
+        if held.startswith("]", start):
+            return
+        while True:
+            fault = "it ends within a record"
+            try:
+                record, end = decode(held, start)
+                end = _after_space(held, end)
+            except json.JSONDecodeError as error:
+                fault, end = error.msg, len(held)  # its place is that in a block
+                cut = error.msg.startswith("Unterminated string") or error.pos > len(held) - LONGEST_TOKEN
+                if not cut:
+                    raise _not_json(path, read, fault) from error
+            except ValueError as error:  # a number of thousands of digits
+                raise _not_json(path, read, str(error)) from error
+            if end == len(held):  # what follows a record tells that it is whole
+                block = text.read(size)
+                if not block:
+                    raise _not_json(path, read, fault)
+                held, size = held[start:] + block, size * 2
+                start = _after_space(held, 0)
+                continue
+            yield record
+            read += 1
+            if held[end] == "]":
+                break
+            if held[end] != ",":
+                raise _not_json(path, read, f"{held[end : end + 20]!r} follows a record")
+            start, size = _after_space(held, end + 1), BLOCK
+        if (held[end + 1 :] + text.read(BLOCK)).strip():
+            raise _not_json(path, read, "text follows the array")
+
+
+def _after_space(text: str, start: int) -> int:
+    found = SPACE.match(text, start)
+    return found.end() if found else start
+
+
+def _not_json(path: Path, read: int, fault: str) -> SourceError:
+    return SourceError(
+        f"{path}: not JSON after {read} records: {fault}\n"
+        "  .json is one array; a file with one record a line is named .jsonl"
+    )
+
+
+def _csv_rows(path: Path) -> Iterator[object]:
+    csv.field_size_limit(sys.maxsize)  # the default, 128 KiB, is less than some responses
+    with _open(path) as file:
+        # lines are split before they are decoded, so that csv sees quoted newlines as they are
+        lines = (line.decode().removeprefix(BOM if number == 0 else "") for number, line in enumerate(file))
+        rows = csv.reader(lines, strict=True)
+        try:
+            header = next(rows, [])
+            for values in rows:
+                if not values:
+                    continue  # a blank line
+                if len(values) != len(header):
+                    raise SourceError(
+                        f"{path}: line {rows.line_num} has {len(values)} fields, the header has {len(header)}\n"
+                        "  is a quote or a comma missing there?"
+                    )
+                yield dict(zip(header, values, strict=True))
+        except csv.Error as error:
+            raise SourceError(f"{path}: line {rows.line_num} is not CSV: {error}\n  was it cut short?") from error
+
+
+def _parquet_rows(path: Path) -> Iterator[object]:
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH):
+                yield from batch.to_pylist()
+    except ArrowException as error:
+        raise SourceError(f"{path}: not Parquet: {error}\n  was it cut short? fetch it again") from error
+
+
+def pinned(root: Path, source: Pinned) -> Iterator[object]:
+    """The records of a source's files, after their content was checked against the pin, where there is one.
+
+    A `path` with a * names several files, which are read in the order of their names; their pin is the hash of their
+    hashes, each on a line. Raises `SourceError` where there is no file, or another than the one that was pinned.
+    """
+    pattern = str(source.path)
+    path = root / pattern
+    paths = sorted(root.glob(pattern)) if "*" in pattern else [path]
+    if not paths:
+        raise SourceError(f"{path}: no such file\n  correct `ingest.root` or the source's `path` in the params")
+    for one in paths:
+        _check_present(one)
+    if source.sha256 is not None:
+        found = sha256(path) if paths == [path] else _sha256_of_several(paths)
+        if source.sha256 != found:
+            raise SourceError(
+                f"{path}: not the file that was pinned\n  its sha256 is {found}\n  the params say {source.sha256}\n"
+                "  fetch that version again, or accept this one by putting its hash into the params"
+            )
+    return chain.from_iterable(records(one) for one in paths)
+
+
+def evaluation_sets(section: ContaminationParams) -> dict[str, Iterator[object]]:
+    """The raw records of each evaluation set, by its name; raises `SourceError` as `pinned` does."""
+    return {name: pinned(Path(section.root), one) for name, one in section.sets.items()}
+
+
+def _sha256_of_several(paths: list[Path]) -> str:
+    return hashlib.sha256("".join(f"{sha256(path)}\n" for path in paths).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""DuckDB over every table of a project: catalog, statements, named queries and views."""

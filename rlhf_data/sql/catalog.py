@@ -1,0 +1,163 @@
+"""Every table of a project as a view of one DuckDB connection: now, or at Git revisions without a checkout.
+
+A version is a schema: `now` is the workspace, every revision one of its own name (`"v1".generations`). Names without
+a schema mean the first revision asked for, or the workspace where none was. A table that a version does not hold has no
+view there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlhf_data.errors import StorageError, TableError
+from rlhf_data.sql.layout import NAMES, TABLES, VIEWS, Told
+from rlhf_data.storage import revisions
+
+if TYPE_CHECKING:
+    import duckdb
+
+NOW = "now"
+Held = dict[str, dict[Told, list[str]]]  # a version's tables: the files of each, by what their paths say
+
+
+def connect(
+    project: Path,
+    *,
+    at: str | Sequence[str] | None = None,
+    tables: Collection[str] | None = None,
+    fetch: bool = True,
+    read_only: bool = True,
+    scratch: Path | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """Views of the workspace and of the revisions `at`: all `tables` and views, or those named.
+
+    What a revision tracks and the cache lacks is fetched; with `fetch` off, a table that lacks files has no view.
+    `read_only` lets the connection open no file but the tables' own, and those in the folder `scratch`, where sorts may
+    spill; to refuse statements that write into these is for `questions`. Raises `StorageError` where a revision cannot
+    be read, `TableError` where a file is not Parquet.
+    """
+    import duckdb
+
+    named = [at] if isinstance(at, str) else list(at or ())
+    if NOW in named:
+        raise StorageError(f"{NOW}: means the workspace here\n  name the revision in full: refs/heads/{NOW}")
+    wanted = set(NAMES) if tables is None else set(tables) & set(NAMES)
+    wanted |= {part for view in wanted & set(VIEWS) for part in VIEWS[view]}
+    held = {revision: _at(project, revision, wanted, fetch=fetch) for revision in named}
+    held[NOW] = _now(project, wanted)
+    # without the first, a misspelt table could be answered by a Python variable of that name
+    db = duckdb.connect(config={"python_enable_replacements": False, "autoinstall_known_extensions": False})
+    for version, found in held.items():
+        _create(db, version, found, wanted)
+    db.execute(f"use {quoted(next(iter(held)))}")
+    if read_only:
+        groups = [paths for found in held.values() for told in found.values() for paths in told.values()]
+        db.execute("set allowed_paths = $own", {"own": [path for paths in groups for path in paths]})
+        # all below DuckDB's own folder for spilling may be read and written, so it must hold nothing else
+        db.execute("set temp_directory = $folder", {"folder": str(scratch) if scratch else ""})
+        db.execute("set enable_external_access = false")
+        db.execute("set lock_configuration = true")
+    return db
+
+
+def write(project: Path, path: Path) -> list[str]:
+    """Puts a DuckDB database of views over the workspace's tables at `path`, and returns their names.
+
+    Its paths are absolute, so it opens from any folder, for as long as the project stays where it is.
+    """
+    import duckdb
+
+    from rlhf_data.storage import tables
+
+    def save(partial: Path) -> None:
+        with duckdb.connect(str(partial), config={"python_enable_replacements": False}) as db:
+            _create(db, "main", _now(project, set(TABLES), parts=False), set(VIEWS))
+            names.extend(row[0] for row in db.sql("select view_name from duckdb_views() where not internal").fetchall())
+
+    names: list[str] = []
+    tables.atomically(path, save)
+    if not names:
+        path.unlink()
+        raise TableError(f"{project}: no table is there\n  `dvc repro` makes them, `dvc pull` fetches them")
+    return sorted(names)
+
+
+def key(table: str) -> list[str]:
+    """The columns that name a row of the view: what paths tell, then the primary key of the table's schema."""
+    from rlhf_data import schemas
+
+    place = TABLES[table]
+    return list(dict.fromkeys([*place.columns, *getattr(schemas, place.schema).primary_key()]))
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it, whatever characters a branch has."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _now(project: Path, wanted: set[str], *, parts: bool = True) -> Held:
+    """With `parts` off, a folder stands for whatever parts it comes to hold."""
+    held = {}
+    for name in wanted & set(TABLES):
+        table, root = TABLES[name], project.resolve()
+        glob = table.path.format(**dict.fromkeys(table.columns, "*"))
+        groups = table.groups(path.relative_to(root).as_posix() for path in root.glob(glob))
+        if not parts:
+            groups = {told: [table.path.format(**dict(told))] for told in groups}
+        held[name] = {told: [str(root / path) for path in paths] for told, paths in groups.items()}
+    return {name: groups for name, groups in held.items() if groups}
+
+
+def _at(project: Path, revision: str, wanted: set[str], *, fetch: bool) -> Held:
+    folders = sorted({TABLES[name].folder for name in wanted & set(TABLES)})
+    kept = revisions.files_at(project, revision, folders, fetch=fetch)
+    held = {}
+    for name in wanted & set(TABLES):
+        groups = TABLES[name].groups(kept)
+        if groups and all(kept[path].exists() for paths in groups.values() for path in paths):
+            held[name] = {told: [str(kept[path]) for path in paths] for told, paths in groups.items()}
+    return held
+
+
+def _create(db: duckdb.DuckDBPyConnection, version: str, held: Held, wanted: set[str]) -> None:
+    import duckdb
+
+    db.execute(f"create schema if not exists {quoted(version)}")
+    db.execute(f"use {quoted(version)}")
+    views = [view for view in sorted(wanted & set(VIEWS)) if set(VIEWS[view]) <= set(held)]
+    for name in [*held, *views]:
+        try:
+            relation = _relation(db, held[name]) if name in held else db.sql(_view(name))
+            relation.create_view(name)
+        except duckdb.Error as error:
+            raise TableError(f"{name} ({version}): cannot be read as one table: {error}") from error
+
+
+def _view(name: str) -> str:
+    return (files("rlhf_data.sql") / "views" / f"{name}.sql").read_text(encoding="utf8")
+
+
+def _relation(db: duckdb.DuckDBPyConnection, groups: dict[Told, list[str]]) -> duckdb.DuckDBPyRelation:
+    """The files as one table, with what their paths tell; a column that some lack is null there."""
+    from duckdb import ColumnExpression, ConstantExpression
+
+    everything = [path for paths in groups.values() for path in paths]
+    table = db.read_parquet(everything, union_by_name=True)
+    told = [name for name, _ in next(iter(groups)) if name not in table.columns]
+    if not told:
+        return table
+    columns = table.columns
+    found = None
+    for values, paths in groups.items():
+        one = db.read_parquet(paths, union_by_name=True)
+        has = set(one.columns)
+        one = one.select(
+            *(ConstantExpression(dict(values)[name]).alias(name) for name in told),
+            *(ColumnExpression(name) if name in has else ConstantExpression(None).alias(name) for name in columns),
+        )
+        found = one if found is None else found.union(one)
+    assert found is not None
+    return found

@@ -1,0 +1,113 @@
+"""A person's SQL: checked that it only reads, then answered; what is wrong with it is one clear line.
+
+The check is on DuckDB's own syntax tree, not on the kind of statement: a `with x as (copy … to …)` is a SELECT to
+DuckDB, and `explain analyze` runs what it explains.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rlhf_data.errors import TableError
+from rlhf_data.sql.layout import NAMES, VIEWS
+
+if TYPE_CHECKING:
+    import duckdb
+
+READS = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([\w\s,]*\)\s*)?", re.IGNORECASE)
+ONLY_READ = "only SELECT, DESCRIBE, SUMMARIZE, SHOW and EXPLAIN are answered: tables are written by stages alone"
+ABSENT = "`dvc repro` makes it, `dvc pull` fetches it, `--at HEAD` reads what was committed"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement that only reads."""
+
+    text: str
+    tables: frozenset[str]  # of the catalogue, that it may name; any word of it counts
+    parameters: frozenset[str]
+
+
+def parse(text: str) -> list[Statement]:
+    """The statements of a text; raises `TableError` where one is no SQL or does anything but read."""
+    import duckdb
+
+    with one_line(), duckdb.connect() as scratch:
+        found = duckdb.extract_statements(text)
+        return [_checked(scratch, one) for one in found]
+
+
+def answer(db: duckdb.DuckDBPyConnection, statement: Statement, params: Mapping[str, Any]) -> duckdb.DuckDBPyRelation:
+    """What a statement answers, worked out when its rows are asked for: do that within `one_line(db)` too."""
+    with one_line(db):
+        return db.sql(statement.text, params=dict(params) or None)
+
+
+@contextmanager
+def one_line(db: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
+    """Turns DuckDB's errors into a `TableError` of one line, with the names that are near a wrong one."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise TableError(f"query: {_told(error, db)}") from error
+
+
+def _checked(scratch: duckdb.DuckDBPyConnection, statement: Any) -> Statement:
+    kind = statement.type.name
+    text = EXPLAIN.sub("", statement.query, count=1) if kind == "EXPLAIN" else statement.query
+    serialised = scratch.execute("select json_serialize_sql($text)", {"text": text}).fetchone()
+    tree = json.loads(serialised[0]) if serialised else {"error": True}
+    if kind == "MULTI":
+        raise TableError("query: PIVOT needs its values named here, as in `pivot … on iteration in (1, 2, 3) using …`")
+    if tree["error"]:
+        raise TableError(f"query: {kind.replace('_', ' ')} is refused: {ONLY_READ}")
+    if writes := {word for name, word in _words(tree) if name == "type" and word.endswith("_NODE")} - READS:
+        raise TableError(f"query: {', '.join(sorted(writes)).removesuffix('_QUERY_NODE')} is refused: {ONLY_READ}")
+    return Statement(
+        text=statement.query,
+        tables=frozenset({word for _, word in _words(tree)} & set(NAMES)),
+        parameters=frozenset(statement.named_parameters),
+    )
+
+
+def _words(tree: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a tree, with the name it has there."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _words(value, key)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _words(value, name)
+    elif isinstance(tree, str):
+        yield name, tree
+
+
+def _told(error: duckdb.Error, db: duckdb.DuckDBPyConnection | None) -> str:
+    head, _, where = str(error).partition("\n\nLINE ")
+    said = "; ".join(head.splitlines())
+    if db and (missing := re.search(r'Table with name "?(?:[^ ]*\.)?([^ "]+)"? does not exist', head)):
+        return _no_table(missing[1], db) if "because schema" not in head else said
+    if "file system operations are disabled" in head:
+        return f"{said.split(' - ')[0]}: only the project's own tables are read here"
+    number, _, line = where.partition(": ")
+    return f"{said} (line {number}: {line.splitlines()[0].strip()})" if line and "Parser" in said else said
+
+
+def _no_table(name: str, db: duckdb.DuckDBPyConnection) -> str:
+    views = db.sql("select schema_name, view_name from duckdb_views() where not internal").fetchall()
+    schemas = [row[0] for row in db.sql("select schema_name from duckdb_schemas() where not internal").fetchall()]
+    if name in NAMES:
+        holding = {schema for schema, view in views if view == name}
+        parts = f" (it needs {', '.join(VIEWS[name])})" if name in VIEWS else ""
+        return f"there is no {name} in {', '.join(sorted(set(schemas) - holding - {'main'}))}{parts}\n  {ABSENT}"
+    near = difflib.get_close_matches(name, NAMES)
+    return f"there is no table {name}; {'near' if near else 'there are'}: {', '.join(near or NAMES)}"

@@ -1,0 +1,175 @@
+"""Reading and writing the tables: checked against their schema, atomically, zstd-compressed.
+
+A table is one Parquet file, or a folder of Parquet parts whose names give their order.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import dataframely as dy
+import polars as pl
+
+from rlhf_data.errors import StorageError, TableError
+from rlhf_data.storage import locks
+
+# Unfinished work, outside every output; of the project itself where DVC runs an experiment in a copy that it deletes
+JOURNAL = Path(os.path.relpath(os.environ.get("DVC_ROOT", "."))) / "data/.journal"
+
+S = TypeVar("S", bound=dy.Schema)
+
+
+def read(path: Path, schema: type[S], *, rows: slice = slice(None)) -> dy.DataFrame[S]:
+    """The table at `path`, or some of its rows, each checked.
+
+    Raises `TableError` when it is absent, is not Parquet, lacks a column or breaks a rule.
+    """
+    try:
+        table = pl.concat([pl.scan_parquet(part) for part in _files(path)])[rows].collect()
+    except pl.exceptions.PolarsError as error:
+        raise TableError(f"{path}: cannot be read as one Parquet table: {error}") from error
+    return check(table, schema, path)
+
+
+def batches(path: Path, schema: type[dy.Schema], *, rows: int) -> Iterator[pl.DataFrame]:
+    """The table's part files in order, each checked and whole, as many at a time as hold about `rows` rows.
+
+    Raises `TableError` as `read` does, and where a key is twice among them.
+    """
+    waiting: list[pl.DataFrame] = []
+    for part in _files(path):
+        waiting.append(read(part, schema))
+        if sum(one.height for one in waiting) >= rows:
+            yield _joined(waiting, schema, path)
+            waiting = []
+    if waiting:
+        yield _joined(waiting, schema, path)
+
+
+def _joined(parts: list[pl.DataFrame], schema: type[dy.Schema], path: Path) -> pl.DataFrame:
+    table = pl.concat(parts)
+    _refuse_repeated(table.select(schema.primary_key()), schema, path)
+    return table
+
+
+def _refuse_repeated(keys: pl.DataFrame, schema: type[dy.Schema], path: Path) -> None:
+    if repeated := keys.is_duplicated().sum():
+        raise TableError(
+            f"{path}: not a valid {schema.__name__} table ({keys.height} rows)\n"
+            f"  {', '.join(schema.primary_key())} is unique over all parts: broken by {repeated} rows"
+        )
+
+
+def _files(path: Path) -> list[Path]:
+    parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not parts or not parts[0].exists():
+        raise TableError(f"{path}: no such table\n  `dvc repro` makes it, `dvc pull` fetches it")
+    return parts
+
+
+def write(table: pl.DataFrame, path: Path, schema: type[dy.Schema]) -> None:
+    """Checks `table` and puts it at `path`, whole or not at all."""
+    checked = check(table, schema, path)
+    atomically(path, lambda partial: checked.write_parquet(partial, compression="zstd"))
+
+
+def write_parts(
+    parts: Iterable[tuple[str, pl.DataFrame]], path: Path, schema: type[dy.Schema], *, after: Path | None = None
+) -> None:
+    """Puts a folder of checked parts at `path`, whole or not at all; one part is in memory at a time.
+
+    With `after`, a folder of parts, those come first: checked too, and copied byte for byte. The key must be unique
+    over all parts.
+    """
+
+    def save(partial: Path) -> None:
+        partial.mkdir()
+        keys = []
+        for earlier in sorted(after.glob("*.parquet")) if after else []:
+            keys.append(read(earlier, schema).select(schema.primary_key()))
+            shutil.copyfile(earlier, partial / earlier.name)
+        for name, part in parts:
+            checked = check(part, schema, path / name)
+            checked.write_parquet(partial / f"{name}.parquet", compression="zstd")
+            keys.append(checked.select(schema.primary_key()))
+        if keys:
+            _refuse_repeated(pl.concat(keys), schema, path)
+
+    atomically(path, save)
+
+
+def check(table: pl.DataFrame, schema: type[S], path: Path) -> dy.DataFrame[S]:
+    """`table` in the schema's column order, or a `TableError` that counts the broken rows of each rule."""
+    columns = schema.column_names()
+    missing, unknown = set(columns) - set(table.columns), set(table.columns) - set(columns)
+    if missing or unknown:
+        raise TableError(
+            f"{path}: not a valid {schema.__name__} table ({table.height} rows)"
+            + "".join(f"\n  column {name} is missing" for name in sorted(missing))
+            + "".join(f"\n  column {name} is unknown" for name in sorted(unknown))
+        )
+    try:
+        good, failure = schema.filter(table.select(columns), cast=True)
+    except (dy.exc.SchemaError, pl.exceptions.PolarsError) as error:
+        raise TableError(f"{path}: not a valid {schema.__name__} table: {error}") from error
+    if broken := failure.counts():
+        lines = "".join(f"\n  {rule}: broken by {rows} of {table.height} rows" for rule, rows in broken.items())
+        raise TableError(f"{path}: not a valid {schema.__name__} table{lines}")
+    return good
+
+
+def read_parts(path: Path, schema: type[dy.Schema]) -> dict[str, pl.DataFrame]:
+    """A folder's parts by name, each checked."""
+    return {part.stem: read(part, schema) for part in sorted(path.glob("*.parquet"))}
+
+
+def write_csv(table: pl.DataFrame, path: Path) -> None:
+    """A small report: a curve or a count, for Git and for DVC's plots."""
+    atomically(path, table.write_csv)
+
+
+def write_json(values: dict[str, Any], path: Path) -> None:
+    """A small report: one policy's or one step's figures, for Git and for DVC's metrics."""
+    atomically(path, lambda partial: partial.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n"))
+
+
+def atomically(path: Path, save: Callable[[Path], Any]) -> None:
+    """Lets `save` write a file or folder beside `path`, then renames it into place.
+
+    Raises `StorageError` where the disk is full; nothing half-written is left. Of several processes that were launched
+    together, the first one writes; what the others save goes.
+    """
+    if not locks.is_first():
+        with tempfile.TemporaryDirectory() as folder:
+            save(Path(folder) / path.name)
+        return
+    partial = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove(partial)
+    try:
+        save(partial)
+        _remove(path) if path.is_dir() else None
+        os.replace(partial, path)
+    except BaseException as error:
+        _remove(partial)
+        # each library wraps the system's error in one of its own
+        if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
+            raise StorageError(
+                f"{path}: the disk is full ({shutil.disk_usage(path.parent).free / 2**20:.0f} MiB free now); "
+                "nothing half-written was left\n  make room (`dvc gc -w` drops old versions), then `dvc repro` goes on"
+            ) from error
+        raise
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

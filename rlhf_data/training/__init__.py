@@ -1,0 +1,1 @@
+"""SFT, reward, pairwise and DPO training with TRL; sequence log-probabilities."""

@@ -1,0 +1,77 @@
+"""What a model thinks of a response: its log-probability, by transformers.
+
+DPO's reference log-probabilities are of pairs and come from TRL (`trainers.open_reference`); these are of single
+responses, and of those tokens alone that were drawn: one cut at the token limit has no end of turn. A response is read
+as its text's own tokens, which may not be those that were drawn where several spell the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rlhf_data.errors import EngineError
+from rlhf_data.models import checkpoints
+from rlhf_data.schemas import Message
+
+
+def open_model(
+    checkpoint: Path, *, precision: str, attention: str, batch_size: int
+) -> Callable[[pl.DataFrame], list[float]]:
+    """Loads a policy; what is returned gives rows (`prompt`, `response`, `finish_reason`) their log-probabilities.
+
+    In nats at temperature 1, summed over the response's tokens, its end of turn included where it has one.
+    """
+    import torch
+
+    tokens: Any = checkpoints.tokenizer(checkpoint)
+    model: Any = checkpoints.causal(checkpoint, precision=precision, attention=attention)
+    checkpoints.fit_embeddings(model, tokens)
+    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+    def logps(rows: pl.DataFrame) -> list[float]:
+        columns = rows.select("prompt", "response", "finish_reason").iter_rows()
+        read = [_read(prompt, response, reason == "stop", tokens) for prompt, response, reason in columns]
+        found = dict[int, float]()
+        ahead = sorted(range(len(read)), key=lambda place: len(read[place][0]) + len(read[place][1]), reverse=True)
+        with torch.inference_mode():
+            for start in range(0, len(ahead), batch_size):
+                places = ahead[start : start + batch_size]
+                found.update(zip(places, _batch(model, tokens, [read[place] for place in places]), strict=True))
+        return [found[place] for place in range(len(read))]
+
+    return logps
+
+
+def _read(prompt: list[Message], response: str, finished: bool, tokens: Any) -> tuple[list[int], list[int]]:
+    """Token ids of the prompt, up to where the policy begins to write, and of what it wrote."""
+    asked = tokens.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    whole = tokens.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
+    if not whole.startswith(asked):
+        raise EngineError("the chat template does not put an answer where it lets the model begin to write")
+    given, wrote = tokens([asked, whole[len(asked) :] if finished else response], add_special_tokens=False)["input_ids"]
+    if finished and tokens.eos_token_id in wrote:  # templates may go on after the end of turn
+        wrote = wrote[: wrote.index(tokens.eos_token_id) + 1]
+    return given, wrote
+
+
+def _batch(model: Any, tokens: Any, rows: list[tuple[list[int], list[int]]]) -> list[float]:
+    import torch
+
+    # padded on the left, so that all end at the last place, and logits are made for the responses alone
+    inputs = tokens.pad({"input_ids": [given + wrote for given, wrote in rows]}, padding_side="left",
+                        return_tensors="pt").to(model.device)  # fmt: skip
+    positions = (inputs["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
+    lengths = torch.tensor([len(wrote) for _, wrote in rows], device=model.device)
+    longest = int(lengths.max())
+    if longest == 0:
+        return [0.0] * len(rows)
+    logits = model(**inputs, position_ids=positions, use_cache=False, logits_to_keep=longest + 1).logits[:, :-1].float()
+    drawn = inputs["input_ids"][:, -longest:]
+    found = logits.gather(2, drawn[:, :, None])[:, :, 0] - logits.logsumexp(dim=2)
+    is_response = torch.arange(longest, device=model.device) >= longest - lengths[:, None]
+    sums: list[float] = torch.where(is_response, found, 0.0).sum(dim=1).tolist()
+    return sums

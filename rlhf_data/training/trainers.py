@@ -1,0 +1,174 @@
+"""Training with TRL: SFT → π₀, Bradley–Terry → the reward model, DPO → the next policy.
+
+The same code trains the embedded 0.5M-parameter Llama and an 8B one; a section of params decides which. Checkpoints lie
+in `work` (see training_runs.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from rlhf_data.errors import EngineError, PromptError
+from rlhf_data.models import checkpoints, tokenizers
+from rlhf_data.params.sections import LlamaSize, PolicyParams, RewardParams, SftParams
+from rlhf_data.schemas import LOGPS
+from rlhf_data.training import trl_config, trl_run
+from rlhf_data.training.trl_run import MASTER, as_dataset
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+
+def train_sft(
+    section: SftParams, messages: pl.DataFrame, tokenizer: Path, *, seed: int, work: Path, out: Path
+) -> pl.DataFrame:
+    """Trains π₀ on conversations (`messages`) and saves it at `out`; returns the training log, one row a step."""
+    from trl import SFTTrainer
+
+    tokens = checkpoints.tokenizer(tokenizer)
+    if isinstance(section.base, LlamaSize):
+        model = checkpoints.new_llama(section.base, tokens, seed=seed)
+    else:
+        model = checkpoints.causal(
+            section.base, precision=MASTER, attention=section.attention, revision=section.revision
+        )
+        checkpoints.fit_embeddings(model, tokens)
+    trainer = SFTTrainer(
+        model=model,
+        args=trl_config.sft(section, seed=seed, out=work),
+        train_dataset=as_dataset(messages),
+        processing_class=tokens,
+    )
+    return trl_run.run(trainer, section, "train_sft", out)
+
+
+def train_reward(
+    section: RewardParams, pairs: pl.DataFrame, base: str | Path, *, seed: int, work: Path, out: Path
+) -> pl.DataFrame:
+    """Trains a reward model on comparisons (`prompt`, `chosen`, `rejected`) and saves it at `out`.
+
+    Long conversations lose their beginning, as in the paper's code; none is dropped.
+    """
+    from transformers import set_seed
+    from trl import RewardTrainer
+
+    tokens = checkpoints.tokenizer(base, section.revision)
+    set_seed(seed)  # the head is new
+    model = checkpoints.reward(base, precision=MASTER, attention=section.attention, revision=section.revision)
+    checkpoints.fit_embeddings(model, tokens)
+    trainer = RewardTrainer(
+        model=model,
+        args=trl_config.reward(section, seed=seed, out=work),
+        train_dataset=as_dataset(reward_tokens(pairs, tokens, max_length=section.max_length)),
+        processing_class=tokens,
+    )
+    return trl_run.run(trainer, section, "train_reward", out)
+
+
+def reward_tokens(pairs: pl.DataFrame, tokens: PreTrainedTokenizerBase, *, max_length: int) -> pl.DataFrame:
+    """Both sides of each comparison as token ids, cut from the left to `max_length`."""
+    return pl.DataFrame(
+        {
+            f"{side}_ids": tokenizers.conversation_ids(
+                pairs["prompt"].to_list(), pairs[side].to_list(), tokens, max_length
+            )
+            for side in ("chosen", "rejected")
+        }
+    )
+
+
+def train_policy(
+    section: PolicyParams, history: pl.DataFrame, init: Path, *, seed: int, work: Path, out: Path
+) -> pl.DataFrame:
+    """Trains the next policy from `init` with DPO and saves it at `out`.
+
+    `history` brings the reference's log-probabilities, so that no reference model is in memory.
+    """
+    trainer = _dpo_trainer()(
+        model=checkpoints.causal(init, precision=MASTER, attention=section.attention),
+        args=trl_config.policy(section, seed=seed, out=work),
+        train_dataset=_preference_dataset(history),
+        processing_class=checkpoints.tokenizer(init),
+    )
+    _refuse_lost_rows(trainer.train_dataset, history.height, section.max_length)
+    return trl_run.run(trainer, section, "train_policy", out)
+
+
+def open_reference(
+    section: PolicyParams, reference: Path, *, batch_size: int, work: Path
+) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """What is returned gives any number of parts of pairs their log-probabilities; the first one loads the reference.
+
+    A part's rows (`prompt_id`, `ref_chosen_logps`, `ref_rejected_logps`) come in the order of its pairs and are
+    computed by TRL itself: in nats, summed over the response's tokens, its end of turn included.
+
+    A part raises `PromptError` when a prompt alone fills `max_length`.
+    """
+
+    @cache
+    def trainer() -> Any:
+        from trl import DPOTrainer
+
+        return DPOTrainer(
+            model=checkpoints.causal(reference, precision=section.precision, attention=section.attention),
+            args=trl_config.policy(section, seed=0, out=work),
+            train_dataset=_preference_dataset(ANY_PAIR),
+            processing_class=checkpoints.tokenizer(reference),
+        )
+
+    def logps(pairs: pl.DataFrame) -> pl.DataFrame:
+        if pairs.is_empty():
+            return pl.DataFrame(schema=REFERENCE_COLUMNS)
+        made = trainer()
+        tokens = made._prepare_dataset(_preference_dataset(pairs), made.processing_class, made.args, "reference")
+        _refuse_lost_rows(tokens, pairs.height, section.max_length)
+        found = made._precompute_ref_logps(tokens, "reference", batch_size)
+        return pl.DataFrame({name: found[name][:] for name in REFERENCE_COLUMNS}, schema=REFERENCE_COLUMNS)
+
+    return logps
+
+
+REFERENCE_COLUMNS = {"prompt_id": pl.String, **dict.fromkeys(LOGPS, pl.Float32)}
+# TRL's trainer is not made without a pair
+ANY_PAIR = pl.DataFrame({"prompt": [[{"role": "user", "content": "1"}]], "chosen": ["2"], "rejected": ["3"]})
+
+
+def _dpo_trainer() -> Any:
+    from trl import DPOTrainer
+
+    class HistoryDPOTrainer(DPOTrainer):  # type: ignore[misc]
+        """TRL's trainer, except that log-probabilities which are there already are not computed again."""
+
+        def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
+            missing = set(LOGPS) - set(dataset.column_names)
+            if missing:
+                raise EngineError(f"the {name} history lacks {', '.join(sorted(missing))}")
+            return dataset
+
+    return HistoryDPOTrainer
+
+
+def _preference_dataset(pairs: pl.DataFrame) -> Dataset:
+    """Conversational prompt, chosen and rejected, as TRL's preference format has them."""
+    turn = pl.struct(role=pl.lit("assistant"), content=pl.element())
+    table = pairs.with_columns(pl.concat_list("chosen").list.eval(turn), pl.concat_list("rejected").list.eval(turn))
+    keep = [name for name in table.columns if name in DPO_COLUMNS]
+    return as_dataset(table.select(keep))
+
+
+DPO_COLUMNS = {"prompt_id", "prompt", "chosen", "rejected", *LOGPS}
+
+
+def _refuse_lost_rows(dataset: Any, rows: int, max_length: int) -> None:
+    # TRL drops, in silence, pairs whose prompt alone fills max_length
+    if len(dataset) < rows:
+        raise PromptError(
+            f"{rows - len(dataset)} of {rows} pairs have prompts of {max_length} tokens or more, which DPO cannot use\n"
+            "  raise train_policy.max_length or lower prompts.max_tokens"
+        )

@@ -1,0 +1,137 @@
+"""A run of a TRL trainer: from its last checkpoint on, with a log, to a saved model.
+
+A training keeps checkpoints in its output folder and goes on from the last one that it finds there, to the same weights
+and the same log: the caller gives every job a folder of its own, and removes it once the model is safe.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from rlhf_data.errors import EngineError
+from rlhf_data.models import checkpoints
+from rlhf_data.params.sections import Training
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+# Weights are trained in fp32, with bf16 arithmetic where a section says so: in bf16 alone, a step of 5e-7 rounds to 0
+MASTER = "fp32"
+
+WHOLE = "whole"  # an empty file in a checkpoint of which every other file is written
+
+LOG_COLUMNS = {
+    "step": "step",
+    "loss": "loss",
+    "learning_rate": "learning_rate",
+    "grad_norm": "grad_norm",
+    "accuracy": "accuracy",
+    "margin": "margin",
+    "rewards/accuracies": "accuracy",
+    "rewards/margins": "margin",
+    "mean_token_accuracy": "token_accuracy",
+}
+
+
+def as_dataset(table: pl.DataFrame) -> Dataset:
+    from datasets import Dataset
+
+    return Dataset(table.to_arrow())
+
+
+def run(trainer: Any, section: Training, stage: str, out: Path) -> pl.DataFrame:
+    """Trains as `fit` does, and saves at `out`; returns the log, one row a logged step."""
+    import torch
+
+    log = fit(trainer, section, stage)
+    if trainer.is_world_process_zero():
+        trainer.model.to(getattr(torch, checkpoints.DTYPES[section.precision])).save_pretrained(out)
+        trainer.processing_class.save_pretrained(out)
+    return log
+
+
+def fit(trainer: Any, section: Training, stage: str) -> pl.DataFrame:
+    """Trains, from the last whole checkpoint on; returns the log, one row a logged step."""
+    from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+    for printed in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(printed)
+    for callback in _callbacks(trainer, section, stage):
+        trainer.add_callback(callback)
+    with trainer.accelerator.main_process_first():
+        last = _last_checkpoint(Path(trainer.args.output_dir))
+    trainer.train(resume_from_checkpoint=None if last is None else str(last))
+    steps = [entry for entry in trainer.state.log_history if "loss" in entry]
+    return pl.DataFrame([{name: entry[key] for key, name in LOG_COLUMNS.items() if key in entry} for entry in steps])
+
+
+def _last_checkpoint(work: Path) -> Path | None:
+    """The newest whole checkpoint in `work`; every other one is removed."""
+    last = None
+    found = {int(folder.name.rpartition("-")[2]): folder for folder in work.glob("checkpoint-*")}
+    for _, folder in sorted(found.items(), reverse=True):
+        whole = (folder / WHOLE).exists()
+        if whole and last is None:
+            last = folder
+            continue
+        if not whole:
+            print(f"{folder}: cut short while it was written, removed", flush=True)
+        shutil.rmtree(folder)
+    return last
+
+
+def _callbacks(trainer: Any, section: Training, stage: str) -> list[Any]:
+    import torch
+    from transformers import TrainerCallback
+    from transformers.trainer_callback import ProgressCallback
+    from transformers.trainer_pt_utils import LengthGroupedSampler
+
+    class Progress(ProgressCallback):  # type: ignore[misc]
+        """A bar that shows the loss, instead of a printed line a step."""
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
+            if self.training_bar is not None and "loss" in (logs or {}):
+                self.training_bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
+
+    class Checkpoints(TrainerCallback):  # type: ignore[misc]
+        """A checkpoint at the first logged step that is `save_steps` or more after the last one.
+
+        At a logged step no mean of earlier steps is pending, which a checkpoint would not hold.
+        """
+
+        saved = 0
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            self.saved = state.global_step
+            state.logging_steps = args.logging_steps  # a checkpoint brings those it was made with
+            if self.saved and state.is_world_process_zero:
+                print(f"{stage}: goes on from step {self.saved} of {state.max_steps} ({args.output_dir})", flush=True)
+
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any, **more: Any) -> None:
+            # by itself this sampler draws from the global generator, which a checkpoint holds as it was in mid-epoch
+            if isinstance(sampler := train_dataloader.get_sampler(), LengthGroupedSampler):
+                sampler.generator = torch.Generator().manual_seed(args.seed + int(state.epoch or 0))
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            due = state.global_step - self.saved >= section.save_steps and state.global_step < state.max_steps
+            control.should_save = due and control.should_log
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **more: Any) -> None:
+            if not math.isfinite(float(logs.get("loss", 0))):
+                raise EngineError(
+                    f"{stage}: the loss became NaN or infinite by step {state.global_step} of {state.max_steps}\n"
+                    f"  lower {stage}.learning_rate"
+                )
+
+        def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            self.saved = state.global_step
+            trainer.accelerator.wait_for_everyone()
+            if state.is_world_process_zero:
+                (Path(args.output_dir) / f"checkpoint-{self.saved}" / WHOLE).touch()
+
+    return [Progress(), Checkpoints()]
