@@ -24,7 +24,11 @@ SIZE = LlamaSize(hidden_size=64, intermediate_size=64, layers=1, heads=2, contex
 
 
 # the files that take longest: no worker waits for one at the end, nor for the run that test_pipeline.py starts
-FIRST = ("test_pipeline", "test_resume", "test_generators", "test_scorers", "test_trainers", "test_reruns")
+FIRST = ("test_pipeline", "test_resume", "test_generation", "test_reward_model", "test_trainers", "test_reruns")
+
+
+def pytest_configure() -> None:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # users' Python writes bytecode, beside code that DVC hashes
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -48,7 +48,7 @@ def make(folder: Path) -> Path:
     """A project of two iterations that has not run yet, and is in no commit."""
     for name in ("rlhf_data", "stages", "params"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
+    for name in ("dvc.yaml", ".gitignore", ".gitattributes", ".dvcignore"):
         shutil.copy(ROOT / name, folder / name)
     yaml = YAML()
     profile = yaml.load(folder / "params/tiny.yaml")

@@ -56,7 +56,7 @@ def main(
         (partial / "data").mkdir(parents=True)
         for number, (split, part) in enumerate(_parts(root, name, layout, schema)):
             to = partial / "data" / f"{split}-{number:05}.{suffix}"
-            part.write_ndjson(to) if suffix == "jsonl" else part.write_parquet(to, compression="zstd")
+            part.write_ndjson(to) if suffix == "jsonl" else tables.to_parquet(part, to)
             kept.update(part.schema)
             rows[split] += part.height
         if not rows:

@@ -77,7 +77,12 @@ def _files(path: Path) -> list[Path]:
 def write(table: pl.DataFrame, path: Path, schema: type[dy.Schema]) -> None:
     """Checks `table` and puts it at `path`, whole or not at all."""
     checked = check(table, schema, path)
-    atomically(path, lambda partial: checked.write_parquet(partial, compression="zstd"))
+    atomically(path, lambda partial: to_parquet(checked, partial))
+
+
+def to_parquet(table: pl.DataFrame, path: Path) -> None:
+    """The same bytes for the same rows, whatever chunks polars made: their number follows its threads."""
+    table.rechunk().write_parquet(path, compression="zstd")
 
 
 def write_parts(
@@ -97,7 +102,7 @@ def write_parts(
             shutil.copyfile(earlier, partial / earlier.name)
         for name, part in parts:
             checked = check(part, schema, path / name)
-            checked.write_parquet(partial / f"{name}.parquet", compression="zstd")
+            to_parquet(checked, partial / f"{name}.parquet")
             keys.append(checked.select(schema.primary_key()))
         if keys:
             _refuse_repeated(pl.concat(keys), schema, path)

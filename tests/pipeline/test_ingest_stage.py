@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +153,14 @@ def test_the_paper_s_profile_names_all_its_sets(monkeypatch: pytest.MonkeyPatch)
     mixed = profile.mix["all"].sources
     assert mixed is not None
     assert {profile.ingest.sources[name].format for name in mixed} == table5
+
+
+def test_the_same_tables_whatever_number_of_threads(project: Path) -> None:
+    def digests(threads: int) -> dict[str, str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "POLARS_MAX_THREADS": str(threads)}
+        flags = [part for name, path in OUTPUTS.items() for part in (f"--{name}", str(path))]
+        subprocess.run([sys.executable, "-m", "stages.ingest", *flags], env=environment, check=True)
+        found = [path for out in OUTPUTS.values() for path in (sorted(out.glob("*")) if out.is_dir() else [out])]
+        return {str(path): hashlib.md5(path.read_bytes()).hexdigest() for path in found}
+
+    assert digests(1) == digests(2) == digests(3)

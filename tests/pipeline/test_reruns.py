@@ -47,11 +47,37 @@ def test_nothing_changed_runs_nothing(project: Path) -> None:
 
 
 def test_a_comment_in_plumbing_runs_nothing(project: Path) -> None:
-    for plumbing in ("tables.py", "cli.py", "params.py", "schemas.py"):
+    for plumbing in ("storage/tables.py", "cli.py", "params/profiles.py", "schemas.py"):
         with (project / "rlhf_data" / plumbing).open("a") as file:
             file.write("# a comment\n")
 
     assert stages_run(dvc(project, "repro")) == []
+
+
+@pytest.fixture
+def clone(small_project: Path, tmp_path: Path) -> Path:
+    """A clone as Git for Windows makes it, its tables checked out of the cache; nothing in it has run yet."""
+    git(tmp_path, "clone", "-q", "-c", "core.autocrlf=true", str(small_project), "clone")
+    folder = tmp_path / "clone"
+    dvc(folder, "config", "--local", "cache.dir", str(small_project / ".dvc/cache"))
+    dvc(folder, "checkout", "-q")
+    return folder
+
+
+def test_git_that_writes_crlf_changes_no_hash(clone: Path) -> None:
+    assert dvc(clone, "status").strip().endswith("up to date.")
+
+
+def test_what_python_and_desktops_leave_beside_code_and_tables_runs_nothing(clone: Path) -> None:
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "rlhf_data", "stages"], cwd=clone, check=True)
+    folders = [path for room in ("rlhf_data", "stages") for path in (clone / room).rglob("*") if path.is_dir()]
+    assert [path for path in folders if path.name == "__pycache__"]
+    for folder in (*folders, clone / "data/preferences", clone / "data/models/iter0"):
+        for name in (".DS_Store", "Thumbs.db", ".kept.swp", "kept~"):
+            (folder / name).write_text("no code and no rows")
+
+    assert dvc(clone, "status").strip().endswith("up to date.")
+    assert stages_run(dvc(clone, "repro")) == []
 
 
 def test_a_length_penalty_spares_what_it_cannot_change_and_comes_back_from_the_run_cache(project: Path) -> None:

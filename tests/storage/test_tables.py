@@ -206,6 +206,13 @@ def test_the_same_table_is_written_to_the_same_bytes(tmp_path: Path, schema: typ
     assert (tmp_path / "x/part.parquet").read_bytes() == (tmp_path / "y/part.parquet").read_bytes()
 
 
+def test_chunks_leave_no_trace(tmp_path: Path) -> None:
+    whole = pl.DataFrame({"source": ["a"] * 4, "row": range(4)})
+    for name, table in [("one", whole), ("two", pl.concat([whole[:1], whole[1:]], rechunk=False))]:
+        tables.to_parquet(table, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
 def test_small_reports(tmp_path: Path) -> None:
     tables.write_csv(pl.DataFrame({"step": [1, 2], "loss": [0.5, None]}), tmp_path / "log.csv")
     assert (tmp_path / "log.csv").read_text() == "step,loss\n1,0.5\n2,\n"
