@@ -31,7 +31,7 @@ import polars as pl
 
 from rlhf_data.cleaning import decontamination, near_duplicates
 from rlhf_data.cleaning.normalization import ngrams, words
-from rlhf_data.params.sections import ContaminationParams, EvaluationSet, NearDuplicateParams
+from rlhf_data.params.cleaning import ContaminationParams, EvaluationSet, NearDuplicateParams
 
 NEAR = NearDuplicateParams(threshold=0.8, words=3, permutations=120, bands=20)
 SETS = ContaminationParams(root="", words=8, overlap=0.6, sets={"invented": EvaluationSet(path="", field="prompt")})

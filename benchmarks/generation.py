@@ -29,7 +29,8 @@ from rlhf_data import params
 from rlhf_data.generation.open import open_generator
 from rlhf_data.inference.protocols import Request
 from rlhf_data.models import checkpoints, tokenizers
-from rlhf_data.params.sections import GenerateParams, LlamaSize
+from rlhf_data.params.loop import GenerateParams
+from rlhf_data.params.training import LlamaSize
 from rlhf_data.schemas import Message
 from rlhf_data.world import records
 

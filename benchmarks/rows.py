@@ -25,7 +25,7 @@ import polars as pl
 from ruamel.yaml import YAML
 from rlhf_data import hashing
 from rlhf_data.models import checkpoints, tokenizers
-from rlhf_data.params.sections import LlamaSize
+from rlhf_data.params.training import LlamaSize
 from rlhf_data.schemas import Prompts
 from rlhf_data.storage import tables
 from rlhf_data.world import records

@@ -31,7 +31,7 @@ import words
 from rlhf_data import params
 from rlhf_data.judges import reward_model
 from rlhf_data.models import checkpoints, tokenizers
-from rlhf_data.params.sections import LlamaSize
+from rlhf_data.params.training import LlamaSize
 from rlhf_data.schemas import Message
 from rlhf_data.world import records
 

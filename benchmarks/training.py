@@ -29,7 +29,7 @@ import polars as pl
 
 from rlhf_data import params
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import LlamaSize, PolicyParams
+from rlhf_data.params.training import LlamaSize, PolicyParams
 from rlhf_data.training import trainers, trl_config
 
 WAYS = ("stored", "in memory")

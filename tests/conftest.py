@@ -16,7 +16,8 @@ from filelock import FileLock
 
 from rlhf_data import params
 from rlhf_data.models import checkpoints, tokenizers
-from rlhf_data.params.sections import LlamaSize, Params
+from rlhf_data.params.profiles import Params
+from rlhf_data.params.training import LlamaSize
 from rlhf_data.world import records
 
 ROOT = Path(__file__).parents[1]

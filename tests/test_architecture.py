@@ -17,7 +17,7 @@ from typing import Any, get_origin, get_type_hints
 import pytest
 from ruamel.yaml import YAML
 
-from rlhf_data.params.sections import Params, Project
+from rlhf_data.params.profiles import Params, ProjectParams
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "rlhf_data"
@@ -157,7 +157,7 @@ class TestStage:
             assert len(keys) == len(set(keys))
 
     def test_declared_params_exist(self, name: str) -> None:
-        kinds: dict[str, Any] = {"params.yaml": Project, "params/${profile}.yaml": Params}
+        kinds: dict[str, Any] = {"params.yaml": ProjectParams, "params/${profile}.yaml": Params}
         for file, keys in params_declared(name).items():
             for key in keys:
                 kind = kinds[file]

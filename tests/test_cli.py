@@ -110,7 +110,7 @@ def test_help_of_every_stage(name: str, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_a_stage_away_from_the_root(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "stages.offline", "--mix", "data/mixes/all", "--reference", "a", "--out", "b"],
+        [sys.executable, "-m", "stages.offline_history", "--mix", "data/mixes/all", "--reference", "a", "--out", "b"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

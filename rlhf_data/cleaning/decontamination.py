@@ -17,7 +17,7 @@ import polars as pl
 
 from rlhf_data.cleaning.normalization import ngrams, words
 from rlhf_data.errors import SourceError
-from rlhf_data.params.sections import ContaminationParams
+from rlhf_data.params.cleaning import ContaminationParams
 
 
 class Evaluation(NamedTuple):

@@ -15,7 +15,7 @@ from rlhf_data.cleaning.decontamination import Evaluation
 from rlhf_data.cleaning.near_duplicates import repeats
 from rlhf_data.cleaning.rules import PLACE, Judge, contaminated, contents, nearest, screen
 from rlhf_data.errors import TableError
-from rlhf_data.params.sections import CleanParams, NearDuplicateParams
+from rlhf_data.params.cleaning import CleanParams, NearDuplicateParams
 from rlhf_data.schemas import MixRejects, Preferences
 
 SAID = ("prompt", "chosen", "rejected", "chosen_score", "rejected_score")  # what is kept of a dropped comparison

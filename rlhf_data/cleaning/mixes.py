@@ -9,7 +9,7 @@ import polars as pl
 
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import fraction, is_held_out
-from rlhf_data.params.sections import MixParams
+from rlhf_data.params.cleaning import MixParams
 
 
 class Mix(NamedTuple):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rensa import RMinHash, RMinHashLSH
 
 from rlhf_data.cleaning.normalization import ngrams, words
-from rlhf_data.params.sections import NearDuplicateParams
+from rlhf_data.params.cleaning import NearDuplicateParams
 
 BATCH = 10_000  # texts whose n-grams are in memory at once
 

@@ -12,7 +12,7 @@ from rlhf_data.cleaning.near_duplicates import repeats
 from rlhf_data.cleaning.rules import PLACE, Judge, contaminated, contents, screen
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import fraction, is_held_out
-from rlhf_data.params.sections import NearDuplicateParams
+from rlhf_data.params.cleaning import NearDuplicateParams
 from rlhf_data.schemas import Rejects
 
 HELD_OUT = ("dev", "test")

@@ -162,7 +162,7 @@ def _with(pairs: pl.DataFrame, found: pl.DataFrame, judge: str) -> pl.DataFrame:
     if missing or found.height != pairs.height:
         raise TableError(
             f"{judge} has {found.height} verdicts for {pairs.height} pairs, of which {missing} have none\n"
-            f"  `dvc repro reward_test@{judge}` asks it again"
+            f"  `dvc repro benchmark_judge@{judge}` asks it again"
         )
     return pairs.join(found.select(*keys, *GIVEN), on=keys, how="left", validate="1:1", maintain_order="left")
 

@@ -17,7 +17,7 @@ from rlhf_data.generation.vllm_engine import VllmGenerator
 from rlhf_data.inference import requests
 from rlhf_data.inference.protocols import Generator
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import GenerateParams
+from rlhf_data.params.loop import GenerateParams
 from rlhf_data.schemas import Message
 
 

@@ -12,7 +12,7 @@ from rlhf_data.inference import openai_client
 from rlhf_data.inference.protocols import Request, Response
 from rlhf_data.inference.requests import Job, checked, of_requests
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import GenerateParams
+from rlhf_data.params.loop import GenerateParams
 
 RETRIES = 2  # of the `openai` library, which waits longer each time
 

@@ -10,7 +10,7 @@ from typing import Any
 from rlhf_data.inference.protocols import Request, Response
 from rlhf_data.inference.requests import Job, of_requests
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import GenerateParams
+from rlhf_data.params.loop import GenerateParams
 
 WINDOW_BATCHES = 16  # sorted by length together, so that like lengths meet; bounds memory, decides no response
 

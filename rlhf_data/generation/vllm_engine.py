@@ -13,7 +13,7 @@ from rlhf_data.inference import openai_client, vllm_library
 from rlhf_data.inference.protocols import Request, Response
 from rlhf_data.inference.requests import Job, checked, of_requests
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import GenerateParams
+from rlhf_data.params.loop import GenerateParams
 
 
 class VllmGenerator:

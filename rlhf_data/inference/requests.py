@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rlhf_data.errors import EngineError, PromptError
 from rlhf_data.inference.protocols import Request, Response
-from rlhf_data.params.sections import GenerateParams
+from rlhf_data.params.loop import GenerateParams
 from rlhf_data.schemas import Message
 
 

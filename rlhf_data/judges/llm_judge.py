@@ -13,12 +13,12 @@ from rlhf_data.inference.protocols import Comparison, Judge
 from rlhf_data.judges import llm_judge_folder, llm_judge_prompt, pairwise_template
 from rlhf_data.judges.llm_judge_openai import ServedJudge
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import PromptedJudge
+from rlhf_data.params.judges import LlmJudge
 
 Ids = tuple[int, ...]
 
 
-def open_prompted(judge: PromptedJudge, model: Path) -> Judge:
+def open_prompted(judge: LlmJudge, model: Path) -> Judge:
     """The judge that a section describes; `model` is what `judge_models.save` made, or any checkpoint's folder."""
     named = llm_judge_folder.named(judge, model)
     if judge.engine == "openai":
@@ -29,7 +29,7 @@ def open_prompted(judge: PromptedJudge, model: Path) -> Judge:
 class LocalJudge:
     """A checkpoint by transformers."""
 
-    def __init__(self, judge: PromptedJudge, model: Path | str, revision: str | None) -> None:
+    def __init__(self, judge: LlmJudge, model: Path | str, revision: str | None) -> None:
         import torch
 
         self._judge = judge

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from rlhf_data.errors import EngineError
-from rlhf_data.params.sections import PromptedJudge
+from rlhf_data.params.judges import LlmJudge
 
 NAMED = "judge.json"
 
 
-def save(judge: PromptedJudge, initial: Path, folder: Path) -> None:
+def save(judge: LlmJudge, initial: Path, folder: Path) -> None:
     """Makes the judge's folder: a copy of its checkpoint, or the judge.json that stands for it."""
     local = initial if judge.model == "iter0" else Path(judge.model)
     if judge.engine == "openai":
@@ -29,7 +29,7 @@ def save(judge: PromptedJudge, initial: Path, folder: Path) -> None:
         raise EngineError(f"{local}: no such folder\n  correct the judge's `model` in the params")
 
 
-def named(judge: PromptedJudge, folder: Path) -> dict[str, Any] | None:
+def named(judge: LlmJudge, folder: Path) -> dict[str, Any] | None:
     """What the folder's judge.json says; None where it holds a checkpoint.
 
     Raises `EngineError` where it is of another judge than the section's.
@@ -39,7 +39,7 @@ def named(judge: PromptedJudge, folder: Path) -> dict[str, Any] | None:
     server = judge.engine == "openai"
     wanted = {"model": judge.model} | ({"endpoint": judge.endpoint} if server else {})
     if (server or found is not None) and {**(found or {}), "revision": None} != {**wanted, "revision": None}:
-        raise EngineError(f"{folder}: made for another judge than the params'\n  `dvc repro prompted` makes it again")
+        raise EngineError(f"{folder}: made for another judge than the params'\n  `dvc repro llm_judge` makes it again")
     return found
 
 

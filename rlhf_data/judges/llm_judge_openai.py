@@ -14,7 +14,7 @@ from rlhf_data.errors import EngineError
 from rlhf_data.inference import openai_client
 from rlhf_data.inference.protocols import Comparison
 from rlhf_data.judges import llm_judge_prompt
-from rlhf_data.params.sections import PromptedJudge
+from rlhf_data.params.judges import LlmJudge
 from rlhf_data.schemas import Message
 
 TOP = 20  # tokens whose log-probabilities a server is asked for: as many as OpenAI's and vLLM's give
@@ -25,7 +25,7 @@ LONGEST_WAIT_S = 300
 class ServedJudge:
     """A model of a server that speaks OpenAI's API; rate limits are waited for, and nothing else is tried again."""
 
-    def __init__(self, judge: PromptedJudge) -> None:
+    def __init__(self, judge: LlmJudge) -> None:
         self._judge = judge
 
     def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:

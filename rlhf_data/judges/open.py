@@ -15,8 +15,8 @@ from rlhf_data.inference import memory
 from rlhf_data.inference.protocols import Comparison, Judge, Scorer
 from rlhf_data.judges import pairwise_template, reward_model
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import Judge as JudgeParams
-from rlhf_data.params.sections import PairwiseJudge, RewardJudge, ScoreParams
+from rlhf_data.params.judges import Judge as JudgeParams
+from rlhf_data.params.judges import PairwiseJudge, RewardJudge, ScoreParams
 from rlhf_data.schemas import Message
 
 Ids = tuple[int, ...]

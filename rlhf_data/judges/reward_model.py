@@ -19,7 +19,7 @@ from rlhf_data.judges.prefix_cache import Prefix
 from rlhf_data.judges.prompt_groups import Group, Ids
 from rlhf_data.models import checkpoints
 from rlhf_data.models.tokenizers import conversation_ids
-from rlhf_data.params.sections import ScoreParams
+from rlhf_data.params.judges import ScoreParams
 from rlhf_data.schemas import Message
 
 Work = TypeVar("Work")

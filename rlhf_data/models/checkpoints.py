@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import EngineError
-from rlhf_data.params.sections import LlamaSize
+from rlhf_data.params.training import LlamaSize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

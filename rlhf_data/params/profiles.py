@@ -1,26 +1,92 @@
 """params.yaml and params/<profile>.yaml, read and checked before anything is loaded.
 
-The numbers live in the YAML files and their types and ranges in `sections.py`; no number has a default.
+The numbers live in the YAML files and their types and ranges in the modules beside this one; no number has a default.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from rlhf_data.errors import ParamsError
-from rlhf_data.params.sections import Params, Project
+from rlhf_data.params.cleaning import CleanParams, IngestParams, MixParams, PromptsParams, Table5Params
+from rlhf_data.params.fields import Count, Name, Share, section
+from rlhf_data.params.judges import BenchmarkPairsParams, CombineRewardsParams, Judge, ScoreParams
+from rlhf_data.params.loop import EvaluateParams, GenerateParams, HistoryParams, OfflineHistoryParams, PairParams
+from rlhf_data.params.reports import HackingParams, LengthBiasParams, ReportParams
+from rlhf_data.params.training import PolicyParams, PreferenceParams, RewardParams, SftParams, TokenizerParams
 
 P = TypeVar("P")
 
 
-def project() -> Project:
+@section
+class Params:
+    """One profile."""
+
+    seed: Count
+    held_out: Share  # of all prompts, by content hash, that no model is trained on
+    ingest: IngestParams
+    clean: CleanParams
+    mix: Annotated[dict[Name, MixParams], Field(min_length=1)]
+    table5: Table5Params
+    tokenizer: TokenizerParams
+    train_sft: SftParams
+    train_reward: RewardParams
+    train_preference: PreferenceParams
+    judges: dict[Name, Annotated[Judge, Field(discriminator="kind")]]  # the model of each is data/models/<name>
+    prompts: PromptsParams
+    offline_history: OfflineHistoryParams
+    generate: GenerateParams
+    score: ScoreParams
+    combine_rewards: CombineRewardsParams
+    pair: PairParams
+    history: HistoryParams
+    train_policy: PolicyParams
+    evaluate: EvaluateParams
+    report: ReportParams
+    benchmark_pairs: BenchmarkPairsParams
+    length_bias: LengthBiasParams
+    hacking: HackingParams
+
+    @model_validator(mode="after")
+    def names_sources_that_there_are(self) -> Params:
+        known = {name for name, source in self.ingest.sources.items() if source.kind == "preferences"}
+        named = {f"mix.{mix}.sources": set(one.sources or ()) for mix, one in self.mix.items()}
+        named |= {"clean.min_margin": set(self.clean.min_margin), "table5.complete": set(self.table5.complete)}
+        for place, sources in named.items():
+            if unknown := sorted(sources - known):
+                raise ValueError(f"{place}: no source of preferences: {', '.join(unknown)}")
+        return self
+
+
+@section
+class Iteration:
+    prev: Annotated[str, Field(pattern=r"^iter\d+$")]
+
+
+@section
+class ProjectParams:
+    """params.yaml: which profile, and how many iterations."""
+
+    profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    mix: Name  # that the reward model is trained on; the profile must have one of this name
+    launch: str  # what starts a training stage: `python -m`, or `accelerate launch … -m`
+    iterations: dict[Annotated[str, Field(pattern=r"^iter[1-9]\d*$")], Iteration]
+    policies: list[str]
+    scored_by: Annotated[
+        list[Name], Field(min_length=1)
+    ]  # judges that score every response; `combine_rewards` says who counts
+    tested: list[Name]  # judges that the reward tests compare
+    second_judge: Name  # that no policy is trained on: what reward hacking is held against
+
+
+def project() -> ProjectParams:
     """params.yaml; raises `ParamsError` where its iterations are no chain from iter0."""
-    found = _read(Path("params.yaml"), Project)
+    found = _read(Path("params.yaml"), ProjectParams)
     chain = [f"iter{t}" for t in range(len(found.iterations) + 1)]
     if list(found.iterations) != chain[1:] or [i.prev for i in found.iterations.values()] != chain[:-1]:
         raise ParamsError("params.yaml: iterations must run iter1, iter2, … each with the one before as `prev`")
@@ -40,8 +106,10 @@ def load() -> Params:
         raise ParamsError(
             f"params.yaml: {wanted.profile} has no judge {', '.join(unknown)}; it has: {', '.join(sorted(known))}"
         )
-    if unscored := sorted(set(profile.rank.judges) - scored):
-        raise ParamsError(f"rank.judges: {', '.join(unscored)} must be in params.yaml's `scored_by` to score responses")
+    if unscored := sorted(set(profile.combine_rewards.judges) - scored):
+        raise ParamsError(
+            f"combine_rewards.judges: {', '.join(unscored)} must be in params.yaml's `scored_by` to score responses"
+        )
     return profile
 
 

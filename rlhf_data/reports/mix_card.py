@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from rlhf_data.params.sections import CleanParams, MixParams
+from rlhf_data.params.cleaning import CleanParams, MixParams
 from rlhf_data.params.sources import Source, WorldSource
 from rlhf_data.sources.records import About
 

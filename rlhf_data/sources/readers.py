@@ -25,7 +25,7 @@ from typing import BinaryIO, Protocol, cast
 from pyarrow import ArrowException, parquet
 
 from rlhf_data.errors import SourceError
-from rlhf_data.params.sections import ContaminationParams
+from rlhf_data.params.cleaning import ContaminationParams
 
 BOM = "\ufeff"  # some editors on Windows put it at the head of a UTF-8 file
 BLOCK = 1 << 20  # characters of an array that are read at once

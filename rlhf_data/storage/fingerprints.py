@@ -7,7 +7,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from rlhf_data.params.sections import GenerateParams, PairwiseJudge, PolicyParams, PromptedJudge, ScoreParams, Training
+from rlhf_data.params.judges import LlmJudge, PairwiseJudge, ScoreParams
+from rlhf_data.params.loop import GenerateParams
+from rlhf_data.params.training import PolicyParams, Training
 
 HEX_DIGITS = 16
 
@@ -33,7 +35,7 @@ def scoring(reward_model: Path, section: ScoreParams, *, max_length: int) -> str
     return job(reward_model, engine=section.engine, precision=section.precision, max_length=max_length)
 
 
-def judging(model: Path, judge: PairwiseJudge | PromptedJudge) -> str:
+def judging(model: Path, judge: PairwiseJudge | LlmJudge) -> str:
     """Of a verdict, beside the comparison it is on; a reward model's is `scoring`.
 
     Sizes of batches do not decide it, nor how many verdicts make a ranking.

@@ -13,7 +13,7 @@ import polars as pl
 from rlhf_data.inference.protocols import Comparison
 from rlhf_data.judges import pairwise_template
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import PreferenceParams
+from rlhf_data.params.training import PreferenceParams
 from rlhf_data.training import trl_config, trl_run
 
 if TYPE_CHECKING:

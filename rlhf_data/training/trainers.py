@@ -15,7 +15,7 @@ import polars as pl
 
 from rlhf_data.errors import EngineError, PromptError
 from rlhf_data.models import checkpoints, tokenizers
-from rlhf_data.params.sections import LlamaSize, PolicyParams, RewardParams, SftParams
+from rlhf_data.params.training import LlamaSize, PolicyParams, RewardParams, SftParams
 from rlhf_data.schemas import LOGPS
 from rlhf_data.training import trl_config, trl_run
 from rlhf_data.training.trl_run import MASTER, as_dataset

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import EngineError
-from rlhf_data.params.sections import PolicyParams, PreferenceParams, RewardParams, SftParams, Training
+from rlhf_data.params.training import PolicyParams, PreferenceParams, RewardParams, SftParams, Training
 
 if TYPE_CHECKING:
     from trl import DPOConfig, RewardConfig, SFTConfig

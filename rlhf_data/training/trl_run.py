@@ -15,7 +15,7 @@ import polars as pl
 
 from rlhf_data.errors import EngineError
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import Training
+from rlhf_data.params.training import Training
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -9,7 +9,7 @@ import pytest
 
 from rlhf_data.cleaning import decontamination
 from rlhf_data.errors import SourceError
-from rlhf_data.params.sections import ContaminationParams, EvaluationSet
+from rlhf_data.params.cleaning import ContaminationParams, EvaluationSet
 from rlhf_data.schemas import PromptPool
 from rlhf_data.sources import readers
 

@@ -14,7 +14,7 @@ from rlhf_data.cleaning.mix_rules import clean, with_tokens
 from rlhf_data.cleaning.mixes import mix, of_sources
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import content_id, conversation_id
-from rlhf_data.params.sections import CleanParams, ContaminationParams, EvaluationSet, MixParams, NearDuplicateParams
+from rlhf_data.params.cleaning import CleanParams, ContaminationParams, EvaluationSet, MixParams, NearDuplicateParams
 from rlhf_data.schemas import Counts, Message, MixRejects, Preferences
 from rlhf_data.storage import tables
 

@@ -10,7 +10,7 @@ import pytest
 from rlhf_data import params
 from rlhf_data.cleaning.mixes import Mix, mix, of_sources
 from rlhf_data.errors import TableError
-from rlhf_data.params.sections import MixParams
+from rlhf_data.params.cleaning import MixParams
 from rlhf_data.schemas import Preferences
 from rlhf_data.sources import formats
 

@@ -8,7 +8,7 @@ import pytest
 
 from rlhf_data.cleaning.near_duplicates import Repeat, jaccard, repeats
 from rlhf_data.cleaning.normalization import ngrams, words
-from rlhf_data.params.sections import NearDuplicateParams
+from rlhf_data.params.cleaning import NearDuplicateParams
 
 NEAR = NearDuplicateParams(threshold=0.8, words=3, permutations=128, bands=32)
 LONG = "write a short story about a fox who learns to bake bread in a village by the sea and never tells the bear why"

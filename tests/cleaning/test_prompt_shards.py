@@ -12,7 +12,7 @@ from rlhf_data.cleaning import decontamination
 from rlhf_data.cleaning.prompt_shards import HELD_OUT, deal, usable
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import content_id, conversation_id
-from rlhf_data.params.sections import ContaminationParams, EvaluationSet, NearDuplicateParams
+from rlhf_data.params.cleaning import ContaminationParams, EvaluationSet, NearDuplicateParams
 from rlhf_data.schemas import PromptPool, Rejects
 
 PROMPT = [{"role": "user", "content": "Name a fish."}]

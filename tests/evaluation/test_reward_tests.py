@@ -235,7 +235,7 @@ def project(folder: Path, *, sets: str | None = None) -> Path:
 
 def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The stage's pairs and rejects."""
-    from stages import reward_tests as stage
+    from stages import benchmark_pairs as stage
 
     monkeypatch.chdir(folder)
     out, dropped = Path("data/reward_tests/pairs.parquet"), Path("data/dropped/reward_tests.parquet")
@@ -262,7 +262,7 @@ def test_a_table_of_ones_own_is_a_test(tmp_path: Path, monkeypatch: pytest.Monke
 def test_real_files_give_rewardbenchs_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stages import report_reward_tests
+    from stages import report_judges
 
     pairs, rejects = prepared(project(tmp_path), monkeypatch)
     counts = dict(pairs.group_by("subset").len().iter_rows())
@@ -271,7 +271,7 @@ def test_real_files_give_rewardbenchs_counts(
     assert dict(pairs.filter(pl.col("test") == "xstest").group_by("category").len().iter_rows()).keys() == {"xstest"}
     assert set(rejects["source"]) == {"xstest/completions"}  # of the others every record is kept
 
-    report_reward_tests.main(Path("data/reward_tests"), Path("reports/table.csv"), Path("reports/scores.json"))
+    report_judges.main(Path("data/reward_tests"), Path("reports/table.csv"), Path("reports/scores.json"))
     found = pl.read_csv("reports/table.csv")
     whole = found.filter(pl.col("judge") == "longer wins", pl.col("subset").is_null())
     right = dict(whole.select("test", "accuracy").iter_rows())

@@ -25,7 +25,8 @@ from rlhf_data.generation import transformers_engine
 from rlhf_data.generation.open import open_generator, refuse_long
 from rlhf_data.inference.protocols import Generator, Request, Response
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import GenerateParams, Params
+from rlhf_data.params.loop import GenerateParams
+from rlhf_data.params.profiles import Params
 from rlhf_data.schemas import Message
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,8 @@ from rlhf_data.inference.protocols import Comparison
 from rlhf_data.judges import both_orders, pairwise_template, reward_model
 from rlhf_data.judges.open import open_judge
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import PairwiseJudge, Params, RewardJudge
+from rlhf_data.params.judges import PairwiseJudge, RewardJudge
+from rlhf_data.params.profiles import Params
 from rlhf_data.schemas import Message
 from rlhf_data.storage import fingerprints
 

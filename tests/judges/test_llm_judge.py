@@ -22,7 +22,8 @@ from rlhf_data.inference.protocols import Comparison, Judge
 from rlhf_data.judges import llm_judge, llm_judge_folder, llm_judge_prompt
 from rlhf_data.judges.open import open_judge
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import Params, PromptedJudge
+from rlhf_data.params.judges import LlmJudge
+from rlhf_data.params.profiles import Params
 from rlhf_data.schemas import Message
 from rlhf_data.storage import fingerprints
 
@@ -102,13 +103,13 @@ def serve() -> Iterator[Callable[[Callable[[dict[str, Any]], Reply]], Server]]:
 
 
 @pytest.fixture(scope="session")
-def local(tiny: Params) -> PromptedJudge:
+def local(tiny: Params) -> LlmJudge:
     judge = tiny.judges["prompted"]
-    assert isinstance(judge, PromptedJudge)
+    assert isinstance(judge, LlmJudge)
     return replace(judge, max_length=400, batch_size=2)
 
 
-def served(judge: PromptedJudge, server: Server, folder: Path, **changes: Any) -> Judge:
+def served(judge: LlmJudge, server: Server, folder: Path, **changes: Any) -> Judge:
     """The judge of a server, as the stages make it."""
     section = replace(judge, engine="openai", model="owl", endpoint=server.endpoint, **changes)
     llm_judge_folder.save(section, folder / "iter0", folder / "prompted")
@@ -137,7 +138,7 @@ def refused(status: int, message: str, *, code: str | None = None, wait: str | N
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_verdicts_are_the_models_own(policy_dir: Path, tiny: Params, local: PromptedJudge, batch_size: int) -> None:
+def test_verdicts_are_the_models_own(policy_dir: Path, tiny: Params, local: LlmJudge, batch_size: int) -> None:
     import torch
 
     tokens, model = checkpoints.tokenizer(policy_dir), checkpoints.causal(policy_dir, precision="fp32")
@@ -157,7 +158,7 @@ def test_verdicts_are_the_models_own(policy_dir: Path, tiny: Params, local: Prom
 
 
 def test_what_is_too_long_gets_no_verdict_and_is_said(
-    policy_dir: Path, local: PromptedJudge, capsys: pytest.CaptureFixture[str]
+    policy_dir: Path, local: LlmJudge, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = llm_judge.open_prompted(local, policy_dir).prefer([COMPARISONS[0], LONG])
     assert [math.isnan(p) for p in found] == [False, True]
@@ -166,7 +167,7 @@ def test_what_is_too_long_gets_no_verdict_and_is_said(
 
 @pytest.mark.parametrize(("max_tokens", "expected"), [(1, 1.0), (4, math.nan)])
 def test_a_written_verdict_is_read(
-    policy_dir: Path, local: PromptedJudge, tmp_path: Path, max_tokens: int, expected: float
+    policy_dir: Path, local: LlmJudge, tmp_path: Path, max_tokens: int, expected: float
 ) -> None:
     tokens, model = checkpoints.tokenizer(policy_dir), checkpoints.causal(policy_dir, precision="fp32")
     model.get_input_embeddings().weight.data[tokens.convert_tokens_to_ids("A"), 0] = 50  # it writes A again and again
@@ -178,7 +179,7 @@ def test_a_written_verdict_is_read(
 
 @pytest.mark.parametrize(("verdict", "sure"), [("logits", 0.875), ("text", 1.0)])
 def test_a_servers_verdicts(
-    serve: Any, local: PromptedJudge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: Any, sure: float
+    serve: Any, local: LlmJudge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: Any, sure: float
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     limited = iter([True, True])
@@ -197,7 +198,7 @@ def test_a_servers_verdicts(
 
 
 def test_answers_without_a_letter_are_no_verdict(
-    serve: Any, local: PromptedJudge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    serve: Any, local: LlmJudge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number, reply in enumerate(
         (
@@ -231,7 +232,7 @@ def test_answers_without_a_letter_are_no_verdict(
     ],
 )
 def test_what_is_no_verdict_is_an_error_that_names_the_server(
-    serve: Any, local: PromptedJudge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: Reply, said: str
+    serve: Any, local: LlmJudge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: Reply, said: str
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     server = serve(lambda request: reply)
@@ -243,14 +244,14 @@ def test_what_is_no_verdict_is_an_error_that_names_the_server(
     assert len(server.requests) == 1  # a rate limit alone is waited for
 
 
-def test_a_rate_limit_without_end_is_an_error(serve: Any, local: PromptedJudge, tmp_path: Path) -> None:
+def test_a_rate_limit_without_end_is_an_error(serve: Any, local: LlmJudge, tmp_path: Path) -> None:
     server = serve(lambda request: refused(429, "slowly", wait="0"))
     with pytest.raises(EngineError, match=r"slowly[\s\S]*lower the judge's batch_size"):
         served(local, server, tmp_path).prefer(COMPARISONS[:1])
     assert len(server.requests) == 8
 
 
-def test_a_server_that_is_down(local: PromptedJudge, tmp_path: Path) -> None:
+def test_a_server_that_is_down(local: LlmJudge, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
@@ -260,7 +261,7 @@ def test_a_server_that_is_down(local: PromptedJudge, tmp_path: Path) -> None:
         llm_judge.open_prompted(section, tmp_path / "prompted").prefer(COMPARISONS)
 
 
-def test_what_stands_for_the_judge(policy_dir: Path, local: PromptedJudge, tmp_path: Path) -> None:
+def test_what_stands_for_the_judge(policy_dir: Path, local: LlmJudge, tmp_path: Path) -> None:
     llm_judge_folder.save(local, policy_dir, tmp_path / "copy")
     assert fingerprints.job(tmp_path / "copy") == fingerprints.job(policy_dir)
     elsewhere = shutil.copytree(policy_dir, tmp_path / "elsewhere")
@@ -278,7 +279,7 @@ def test_what_stands_for_the_judge(policy_dir: Path, local: PromptedJudge, tmp_p
         llm_judge_folder.save(replace(local, model="data/models/zoo"), policy_dir, tmp_path / "none")
 
 
-def test_a_folder_of_another_judge_is_refused(policy_dir: Path, local: PromptedJudge, tmp_path: Path) -> None:
+def test_a_folder_of_another_judge_is_refused(policy_dir: Path, local: LlmJudge, tmp_path: Path) -> None:
     server = replace(local, engine="openai", model="owl", endpoint="http://127.0.0.1:1/v1")
     llm_judge_folder.save(server, policy_dir, tmp_path / "server")
     for section, folder in (
@@ -292,8 +293,8 @@ def test_a_folder_of_another_judge_is_refused(policy_dir: Path, local: PromptedJ
 
 
 @pytest.mark.parametrize("endpoint", ["localhost:8000", "http://me:key@zoo.org/v1", "http://zoo.org/v1?key=a"])
-def test_an_endpoint_holds_no_secret(local: PromptedJudge, endpoint: str) -> None:
-    check = partial(TypeAdapter(PromptedJudge).validate_python)
+def test_an_endpoint_holds_no_secret(local: LlmJudge, endpoint: str) -> None:
+    check = partial(TypeAdapter(LlmJudge).validate_python)
     values = vars(replace(local, engine="openai", endpoint="https://zoo.org/v1"))
     check(values)
     with pytest.raises(ValidationError, match="endpoint"):

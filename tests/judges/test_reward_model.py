@@ -16,7 +16,7 @@ from rlhf_data.inference.protocols import Scorer
 from rlhf_data.judges import prompt_groups, reward_model
 from rlhf_data.judges.prompt_groups import Group
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import Params
+from rlhf_data.params.profiles import Params
 from rlhf_data.schemas import Message
 
 ROOT = Path(__file__).parents[2]

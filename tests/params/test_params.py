@@ -8,8 +8,9 @@ import pytest
 
 from rlhf_data import params
 from rlhf_data.errors import ParamsError
-from rlhf_data.params.sections import LlamaSize, Params
+from rlhf_data.params.profiles import Params
 from rlhf_data.params.sources import WorldSource
+from rlhf_data.params.training import LlamaSize
 
 ROOT = Path(__file__).parents[2]
 PROJECT = """
@@ -99,8 +100,16 @@ def test_an_unedited_copy_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         ("engine: transformers # or v", "engine: openai # or v", "generate: Value error, engine: openai needs an end"),
         ("engine: transformers # or o", "engine: openai # or o", "judges.prompted.prompted: Value error, engine: op"),
         ("kind: reward", "kind: oracle", "judges.reward: Input tag 'oracle' found using 'kind' does not match any of"),
-        ("ensemble: null", "ensemble: mean", "rank: Value error, ensemble says how several different judges count"),
-        ("judges: [reward]", "judges: [reward, prompted]", "rank: Value error, ensemble says how several different"),
+        (
+            "ensemble: null",
+            "ensemble: mean",
+            "combine_rewards: Value error, ensemble says how several different judges count",
+        ),
+        (
+            "judges: [reward]",
+            "judges: [reward, prompted]",
+            "combine_rewards: Value error, ensemble says how several different",
+        ),
         ("endpoint: null", "endpoint: http://localhost:8000/v1", "generate: Value error, engine: openai needs an"),
         ("temperatures: [1.0]", "temperatures: []", "generate.temperatures: List should have at least 1 item"),
         ("held_out: 0.25", "held_out: 1", "held_out: Input should be less than 1"),
@@ -173,7 +182,10 @@ def test_a_judge_that_the_profile_does_not_have(tmp_path: Path, monkeypatch: pyt
 def test_a_judge_that_ranks_without_scoring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"judges: [reward]": "judges: [preference]"})
     monkeypatch.chdir(tmp_path)
-    assert refusal(tmp_path) == "rank.judges: preference must be in params.yaml's `scored_by` to score responses"
+    assert (
+        refusal(tmp_path)
+        == "combine_rewards.judges: preference must be in params.yaml's `scored_by` to score responses"
+    )
 
 
 def test_a_profile_is_a_name_and_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,8 +95,8 @@ def test_a_length_penalty_spares_what_it_cannot_change_and_comes_back_from_the_r
     assert (project / "dvc_plots/index.html").as_uri() in dvc(project, "plots", "show", "reports/train/iter1.csv")
     stale = set(json.loads(dvc(project, "status", "--json")))  # what the whole pipeline would run now
     assert {"generate@iter2", "evaluate@iter1", "pair@iter2"} <= stale
-    upstream = {"ingest", "mix", "tokenizer", "prompts", "train_sft", "train_reward", "train_preference", "offline"}
-    upstream |= {"generate@iter1", "score@iter1-reward", "rank@iter1", "evaluate@iter0"}
+    upstream = {"ingest", "mix", "tokenizer", "prompts", "train_sft", "train_reward", "train_preference"}
+    upstream |= {"offline_history", "generate@iter1", "score@iter1-reward", "combine_rewards@iter1", "evaluate@iter0"}
     assert not stale & upstream
 
     set_param(project, "pair", "length_penalty", 0.01)
@@ -115,7 +115,7 @@ def test_more_prompts_cost_what_is_new_even_in_a_clone_that_has_pulled_nothing(
     output = dvc(clone, "repro", "--pull", "pair@iter1")
 
     ran = {name.split("@")[0] for name in stages_run(output)}
-    assert {"generate", "score"} <= ran <= {"prompts", "generate", "score", "rank", "pair"}
+    assert {"generate", "score"} <= ran <= {"prompts", "generate", "score", "combine_rewards", "pair"}
     wanted, reused, recovered, computed = rows_of(output)["generations-iter1"]
     assert (wanted, reused, recovered, computed) == (17 * 4, 16 * 4, 0, 4)
     assert rows_of(output)["scores-iter1-reward"][3] <= 4

@@ -1,4 +1,4 @@
-"""The stages `score` and `rank` with judges that compare, on a real tiny model."""
+"""The stages `score` and `combine_rewards` with judges that compare, on a real tiny model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def answered(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_pairwise_judge_ranks_by_a_knock_out_and_an_ensemble_counts_it(
     answered: Path, policy_dir: Path, reward_dir: Path
 ) -> None:
-    from stages import rank, score
+    from stages import combine_rewards, score
 
     score.main(ASKED, SAID, "preference", policy_dir, OUT / "preference.parquet")
     score.main(ASKED, SAID, "reward", reward_dir, OUT / "reward.parquet")
@@ -51,13 +51,13 @@ def test_a_pairwise_judge_ranks_by_a_knock_out_and_an_ensemble_counts_it(
     assert sorted(second) == [-2, -1, 1, 2]
 
     profile = Path("params/tiny.yaml")
-    chosen = "rank: # whose rewards make pairs\n  judges: [reward]\n  ensemble: null"
+    chosen = "combine_rewards: # whose rewards make pairs\n  judges: [reward]\n  ensemble: null"
     assert chosen in profile.read_text()
-    several = "rank:\n  judges: [reward, preference]\n  ensemble: rank_vote"
+    several = "combine_rewards:\n  judges: [reward, preference]\n  ensemble: rank_vote"
     profile.write_text(profile.read_text().replace(chosen, several))
     project = Path("params.yaml")
     project.write_text(project.read_text().replace("scored_by: [reward]", "scored_by: [reward, preference]"))
-    rank.main(OUT, Path("data/rewards/iter1.parquet"))
+    combine_rewards.main(OUT, Path("data/rewards/iter1.parquet"))
     together = tables.read(Path("data/rewards/iter1.parquet"), Rewards)
     assert together["judge"].unique().to_list() == ["rank_vote(reward, preference)"]
     assert together["reward"].is_between(0, 1).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from rlhf_data.cleaning import table5
-from rlhf_data.params.sections import CleanParams, ContaminationParams, EvaluationSet, MixParams, NearDuplicateParams
+from rlhf_data.params.cleaning import CleanParams, ContaminationParams, EvaluationSet, MixParams, NearDuplicateParams
 from rlhf_data.params.sources import FileSource, WorldSource
 from rlhf_data.reports import mix_card
 from rlhf_data.sources.records import About, Expected

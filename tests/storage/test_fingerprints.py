@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rlhf_data.params.sections import LlamaSize, Params
+from rlhf_data.params.profiles import Params
+from rlhf_data.params.training import LlamaSize
 from rlhf_data.storage import fingerprints
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from rlhf_data.errors import EngineError
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import Params
+from rlhf_data.params.profiles import Params
 from rlhf_data.training import logprobs, trainers
 
 QUESTIONS = ["What is 5 minus 1?", "Name a fish.", "Why?", "What is the capital of the country of the river?"]

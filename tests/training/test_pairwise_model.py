@@ -16,7 +16,9 @@ from rlhf_data.inference.protocols import Comparison
 from rlhf_data.judges import pairwise_template
 from rlhf_data.judges.open import PairwiseModel
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import PairwiseJudge, Params, PreferenceParams, SelfDistillation
+from rlhf_data.params.judges import PairwiseJudge
+from rlhf_data.params.profiles import Params
+from rlhf_data.params.training import PreferenceParams, SelfDistillation
 from rlhf_data.schemas import Message
 from rlhf_data.training import pairwise_model, trl_config, trl_run
 

@@ -16,7 +16,8 @@ import pytest
 
 from rlhf_data.errors import EngineError, PromptError
 from rlhf_data.models import checkpoints
-from rlhf_data.params.sections import LlamaSize, Params, PolicyParams, RewardParams, SftParams
+from rlhf_data.params.profiles import Params
+from rlhf_data.params.training import LlamaSize, PolicyParams, RewardParams, SftParams
 from rlhf_data.training import trainers, trl_config
 
 PAIRS = [

@@ -12,7 +12,7 @@ from rlhf_data.training import trainers
 def main(mix: Path, reference: Path, out: Path) -> None:
     profile = params.load()
     section, policy = profile.history, profile.train_policy
-    pairs = history.offline_pairs(tables.read(mix / "train.parquet", Preferences), pairs=profile.offline.pairs)
+    pairs = history.offline_pairs(tables.read(mix / "train.parquet", Preferences), pairs=profile.offline_history.pairs)
     job = fingerprints.reference(reference, policy)
     wanted = history.referred(pairs, job=job)
     work = tables.JOURNAL / "reference"

@@ -12,7 +12,7 @@ from rlhf_data.storage import fingerprints, journal, tables
 
 def main(pairs: Path, judge: str, model: Path, out: Path) -> None:
     profile = params.load()
-    section, tests, score = profile.judges[judge], profile.reward_tests, profile.score
+    section, tests, score = profile.judges[judge], profile.benchmark_pairs, profile.score
     max_length = profile.train_reward.max_length
     orders: Literal["both", "one"] = "one"
     if section.kind == "reward":  # to which the order is nothing

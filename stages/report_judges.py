@@ -14,7 +14,7 @@ def main(tests: Path, table: Path, report: Path) -> None:
     pairs = tables.read(tests / "pairs.parquet", RewardTests)
     found = {judge: tables.read(tests / f"{judge}.parquet", Verdicts) for judge in project.tested}
     beside = reward_tests.baselines(pairs, seed=seed)
-    ties = profile.reward_tests.ties
+    ties = profile.benchmark_pairs.ties
     figures = reward_tests.figures(pairs, {**found, **beside}, ties=ties, resamples=resamples, seed=seed)
     tables.write_csv(figures, table)
     tables.write_json(reward_tests.scores(figures), report)

@@ -9,9 +9,9 @@ from rlhf_data.storage import tables
 
 
 def main(scores: Path, out: Path) -> None:
-    rank = params.load().rank
-    by_judge = {judge: tables.read(scores / f"{judge}.parquet", Rewards) for judge in rank.judges}
-    tables.write(ensembles.combined(by_judge, ensemble=rank.ensemble), out, Rewards)
+    section = params.load().combine_rewards
+    by_judge = {judge: tables.read(scores / f"{judge}.parquet", Rewards) for judge in section.judges}
+    tables.write(ensembles.combined(by_judge, ensemble=section.ensemble), out, Rewards)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from rlhf_data.storage import tables
 
 def main(mix: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
-    section, seed = profile.reward_tests, profile.seed
+    section, seed = profile.benchmark_pairs, profile.seed
     own = tables.read(mix / "test.parquet", Preferences)
     tests = [reward_tests.held_out(own, most=section.held_out_pairs, seed=seed)]
     rejects: list[pl.DataFrame] = [Rejects.create_empty()]
