@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlhf_data.errors import TableError
-from rlhf_data.sql import catalog, statements
+from rlhf_data.sql import statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,14 +71,6 @@ def chosen(written: Format | None, out: Path | None) -> Format:
     return found
 
 
-def matched(statements: Sequence[statements.Statement], values: Mapping[str, Any]) -> None:
-    """Raises `TableError` where a parameter lacks its value, or a value its parameter."""
-    wanted = {name for statement in statements for name in statement.parameters}
-    if wrong := wanted ^ set(values):
-        names = ", ".join(sorted(wanted)) or "none"
-        raise TableError(f"query: its parameters are: {names}; missing or unknown: {', '.join(sorted(wrong))}")
-
-
 def give(
     project: Path,
     statement: statements.Statement,
@@ -92,17 +83,14 @@ def give(
 ) -> None:
     """Answers one statement, with those of the values that are its own; raises `TableError` where it cannot."""
     own = {name: value for name, value in values.items() if name in statement.parameters}
-    with tempfile.TemporaryDirectory() as folder:
-        # a statement that names no table may list them: what is not in the cache is not fetched for that
-        db = catalog.connect(
-            project, at=at, tables=statement.tables or None, fetch=bool(statement.tables), scratch=Path(folder)
-        )
-        with db, statements.one_line(db):
-            answer = statements.answer(db, statement, own)
-            if written is Format.TABLE:
-                return answer.show(max_rows=limit, max_width=shutil.get_terminal_size().columns)
-            rows = Path(folder) / "answer"
-            _save(answer, rows, written)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        statements.answered(project, statement, own, at=at, scratch=Path(folder)) as answer,
+    ):
+        if written is Format.TABLE:
+            return answer.show(max_rows=limit, max_width=shutil.get_terminal_size().columns)
+        rows = Path(folder) / "answer"
+        _save(answer, rows, written)
         if out:
             from rlhf_data.storage import tables  # takes longer to load than most answers
 

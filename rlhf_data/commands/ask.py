@@ -21,7 +21,7 @@ def main(
     limit: answers.Limit = None,
 ) -> None:
     """Answer one of the questions that `rlhf-data queries` lists."""
-    (statement,) = statements.parse(queries.text(name))
+    statement = statements.one(queries.text(name))
     form, values = answers.chosen(written, out), answers.parameters(param)
-    answers.matched([statement], values)
+    statements.matched([statement], values)
     answers.give(project, statement, values, at=at, written=form, out=out, limit=limit)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import shutil
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rlhf_data.commands.projects import Project
-from rlhf_data.errors import TableError
-from rlhf_data.sql import catalog, statements
-from rlhf_data.sql.layout import TABLES
+from rlhf_data.sql import catalog
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,21 +37,14 @@ def main(
     """Count the rows of a table that were added, removed and changed, by its key, and the columns that changed."""
     from rlhf_data.sharing import table_diff
 
-    if table not in TABLES:
-        near = difflib.get_close_matches(table, TABLES)
-        raise TableError(f"{table}: no such table; {'near' if near else 'there are'}: {', '.join(near or TABLES)}")
-    tables = _read(project, table, before, after)
-    try:
-        found = table_diff.difference(*tables, catalog.key(table))
-    except TableError as error:
-        raise TableError(f"{table}, {before} → {after}: {error}") from error
+    found = table_diff.between(project, table, before, after)
     counted = {
         "table": table,
         "before": before,
         "after": after,
         "key": found.key,
-        "rows_before": tables[0].height,
-        "rows_after": tables[1].height,
+        "rows_before": found.rows_before,
+        "rows_after": found.rows_after,
         "added": found.added.height,
         "removed": found.removed.height,
         "changed": found.changed.height,
@@ -73,13 +62,6 @@ def main(
         if one.height:
             print(f"\n{kind}:")
             _show(one, limit)
-
-
-def _read(project: Path, table: str, before: str, after: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    revisions = [one for one in (before, after) if one != catalog.NOW]
-    with catalog.connect(project, at=revisions, tables={table}) as db, statements.one_line(db):
-        earlier, later = (db.table(f"{catalog.quoted(one)}.{table}").pl() for one in (before, after))
-    return earlier, later
 
 
 def _kinds(found: Difference) -> dict[str, pl.DataFrame]:

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import chdir
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -65,12 +64,11 @@ def _machine(project: Path) -> Iterator[Finding]:
 def _params(project: Path) -> Iterator[Finding]:
     from rlhf_data import params
 
-    with chdir(project):
-        try:
-            params.load()
-            yield "ok", f"params.yaml: profile {params.project().profile} is valid"
-        except RlhfDataError as error:
-            yield "problem", f"{_line(error)} — correct it; nothing runs before"
+    try:
+        params.load(project)
+        yield "ok", f"params.yaml: profile {params.project(project).profile} is valid"
+    except RlhfDataError as error:
+        yield "problem", f"{_line(error)} — correct it; nothing runs before"
 
 
 def _project(project: Path) -> Iterator[Finding]:

@@ -51,7 +51,7 @@ def _help() -> str:
 def _answer(project: Path, text: str, *, at: Sequence[str], limit: int | None) -> None:
     try:
         asked = statements.parse(text)
-        answers.matched(asked, {})
+        statements.matched(asked, {})
         for statement in asked:
             answers.give(project, statement, {}, at=at, written=answers.Format.TABLE, out=None, limit=limit)
     except RlhfDataError as error:

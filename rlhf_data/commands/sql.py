@@ -46,6 +46,6 @@ def main(
     if len(asked) != 1 and (out or not asked):
         raise typer.BadParameter(f"{len(asked)} statements; --out takes one" if asked else "no statement")
     values = answers.parameters(param)
-    answers.matched(asked, values)
+    statements.matched(asked, values)
     for statement in asked:
         answers.give(project, statement, values, at=at, written=form, out=out, limit=limit)

@@ -112,10 +112,7 @@ def sql(project: Path, at: str | None, query: str, *, most: int) -> Answer:
     """
     import duckdb
 
-    asked = statements.parse(query)
-    if len(asked) != 1:
-        raise TableError(f"query: one statement at a time; {len(asked)} were given")
-    (statement,) = asked
+    statement = statements.one(query)
     with catalog.connect(project, at=at, tables=statement.tables) as db, statements.one_line(db):
         clock = threading.Timer(SECONDS, db.interrupt)
         clock.start()

@@ -17,9 +17,8 @@ class OfflineHistoryParams:
 @section
 class GenerateParams:
     engine: Literal["transformers", "vllm", "openai"]
-    endpoint: (
-        str | None
-    )  # `openai`: URL of a server that speaks its API, as http://127.0.0.1:8000/v1; null for the others
+    # `openai`: URL of a server that speaks its API, as http://127.0.0.1:8000/v1; null for the others
+    endpoint: str | None
     samples: Annotated[int, Field(ge=2, le=255)]  # K
     temperatures: Annotated[list[Rate], Field(min_length=1)]  # the samples take them in turn
     max_tokens: Positive  # of a response

@@ -77,16 +77,15 @@ class ProjectParams:
     launch: str  # what starts a training stage: `python -m`, or `accelerate launch … -m`
     iterations: dict[Annotated[str, Field(pattern=r"^iter[1-9]\d*$")], Iteration]
     policies: list[str]
-    scored_by: Annotated[
-        list[Name], Field(min_length=1)
-    ]  # judges that score every response; `combine_rewards` says who counts
+    # judges that score every response; `combine_rewards` says whose rewards make pairs
+    scored_by: Annotated[list[Name], Field(min_length=1)]
     tested: list[Name]  # judges that the reward tests compare
     second_judge: Name  # that no policy is trained on: what reward hacking is held against
 
 
-def project() -> ProjectParams:
-    """params.yaml; raises `ParamsError` where its iterations are no chain from iter0."""
-    found = _read(Path("params.yaml"), ProjectParams)
+def project(folder: Path = Path()) -> ProjectParams:
+    """params.yaml of the project in `folder`; raises `ParamsError` where its iterations are no chain from iter0."""
+    found = _read(folder / "params.yaml", ProjectParams)
     chain = [f"iter{t}" for t in range(len(found.iterations) + 1)]
     if list(found.iterations) != chain[1:] or [i.prev for i in found.iterations.values()] != chain[:-1]:
         raise ParamsError("params.yaml: iterations must run iter1, iter2, … each with the one before as `prev`")
@@ -95,10 +94,10 @@ def project() -> ProjectParams:
     return found
 
 
-def load() -> Params:
+def load(folder: Path = Path()) -> Params:
     """The profile that params.yaml names; raises `ParamsError` where it lacks its mix or a judge of its."""
-    wanted = project()
-    profile = load_profile(wanted.profile)
+    wanted = project(folder)
+    profile = load_profile(wanted.profile, folder)
     if wanted.mix not in profile.mix:
         raise ParamsError(f"params.yaml: mix: {wanted.profile} has no {wanted.mix!r}; it has: {', '.join(profile.mix)}")
     known, scored = set(profile.judges), set(wanted.scored_by)
@@ -113,11 +112,11 @@ def load() -> Params:
     return profile
 
 
-def load_profile(profile: str) -> Params:
+def load_profile(profile: str, folder: Path = Path()) -> Params:
     """params/<profile>.yaml; raises `ParamsError` with one line per broken value."""
-    path = Path("params") / f"{profile}.yaml"
+    path = folder / "params" / f"{profile}.yaml"
     if not path.exists():
-        known = ", ".join(sorted(found.stem for found in Path("params").glob("*.yaml")))
+        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.yaml")))
         raise ParamsError(f"params.yaml: profile {profile!r} has no file {path}; there are: {known}")
     return _read(path, Params)
 

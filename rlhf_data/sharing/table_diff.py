@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
 from rlhf_data.errors import TableError
+from rlhf_data.sql import catalog, statements
+from rlhf_data.sql.layout import TABLES
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,8 @@ class Difference:
     """What became of one version's rows in another."""
 
     key: list[str]
+    rows_before: int
+    rows_after: int
     added: pl.DataFrame  # rows of the later version, whole
     removed: pl.DataFrame  # rows of the earlier one
     changed: pl.DataFrame  # the key, then `<column> before` and `<column> after` of each column that changed anywhere
@@ -22,6 +28,23 @@ class Difference:
     columns: dict[str, int]  # rows in which a column changed, of the columns that both have and that did
     columns_added: list[str]
     columns_removed: list[str]
+
+
+def between(project: Path, table: str, before: str, after: str) -> Difference:
+    """A table at two Git revisions, or at one and `now`.
+
+    Raises `TableError` where there is no such table, and as `difference` does.
+    """
+    if table not in TABLES:
+        near = difflib.get_close_matches(table, TABLES)
+        raise TableError(f"{table}: no such table; {'near' if near else 'there are'}: {', '.join(near or TABLES)}")
+    revisions = [one for one in (before, after) if one != catalog.NOW]
+    with catalog.connect(project, at=revisions, tables={table}) as db, statements.one_line(db):
+        earlier, later = (db.table(f"{catalog.quoted(one)}.{table}").pl() for one in (before, after))
+    try:
+        return difference(earlier, later, catalog.key(table))
+    except TableError as error:
+        raise TableError(f"{table}, {before} → {after}: {error}") from error
 
 
 def difference(before: pl.DataFrame, after: pl.DataFrame, key: Sequence[str]) -> Difference:
@@ -52,6 +75,8 @@ def difference(before: pl.DataFrame, after: pl.DataFrame, key: Sequence[str]) ->
     sides = [f"{name} {side}" for name in columns for side in ("before", "after")]
     return Difference(
         key=list(key),
+        rows_before=before.height,
+        rows_after=after.height,
         added=after.join(before, on=key, how="anti", maintain_order="left"),
         removed=before.join(after, on=key, how="anti", maintain_order="left"),
         changed=changed.select(*key, *sides),

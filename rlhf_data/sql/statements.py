@@ -9,12 +9,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import TableError
+from rlhf_data.sql import catalog
 from rlhf_data.sql.layout import NAMES, VIEWS
 
 if TYPE_CHECKING:
@@ -42,6 +44,43 @@ def parse(text: str) -> list[Statement]:
     with one_line(), duckdb.connect() as scratch:
         found = duckdb.extract_statements(text)
         return [_checked(scratch, one) for one in found]
+
+
+def one(text: str) -> Statement:
+    """The only statement of a text; raises `TableError` as `parse` does, and where there are several or none."""
+    found = parse(text)
+    if len(found) != 1:
+        raise TableError(f"query: one statement at a time; {len(found)} were given")
+    return found[0]
+
+
+def matched(statements: Sequence[Statement], values: Mapping[str, Any]) -> None:
+    """Raises `TableError` where a parameter lacks its value, or a value its parameter."""
+    wanted = {name for statement in statements for name in statement.parameters}
+    if wrong := wanted ^ set(values):
+        names = ", ".join(sorted(wanted)) or "none"
+        raise TableError(f"query: its parameters are: {names}; missing or unknown: {', '.join(sorted(wrong))}")
+
+
+@contextmanager
+def answered(
+    project: Path,
+    statement: Statement,
+    values: Mapping[str, Any],
+    *,
+    at: str | Sequence[str] | None,
+    scratch: Path,
+) -> Iterator[duckdb.DuckDBPyRelation]:
+    """What a statement answers over a project's tables, to be read before the context ends.
+
+    Sorts may spill into the folder `scratch`, the only one that can be written to. Raises `TableError` where a value is
+    missing or one too many, and where the statement fails.
+    """
+    matched([statement], values)
+    # a statement that names no table may list them: what is not in the cache is not fetched for that
+    named = statement.tables or None
+    with catalog.connect(project, at=at, tables=named, fetch=bool(named), scratch=scratch) as db, one_line(db):
+        yield answer(db, statement, values)
 
 
 def answer(db: duckdb.DuckDBPyConnection, statement: Statement, params: Mapping[str, Any]) -> duckdb.DuckDBPyRelation:
