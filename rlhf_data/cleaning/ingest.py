@@ -22,6 +22,7 @@ from rlhf_data.cleaning.pairing import Groups
 from rlhf_data.cleaning.validation import TABLES, Place, Values
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import fraction
+from rlhf_data.params.sources import Source, WorldSource
 from rlhf_data.schemas import Message, Rejects
 from rlhf_data.sources.records import BadRecord, Response, Row
 
@@ -69,6 +70,28 @@ class Growing:
             self._chunks.append(pl.DataFrame(columns, schema=self._types))
         self._columns = {name: [] for name in self._columns}
         self._held = 0
+
+
+def of_source(
+    raw: Iterable[object],
+    parse: Callable[[Any], Sequence[Row]],
+    source: Source,
+    *,
+    name: str,
+    max_chars: int,
+    seed: int,
+    seen: dict[str, str] | None = None,
+    held_out: Callable[[str], bool] | None = None,
+) -> Cleaned:
+    """The rows of a whole source, cleaned as `clean` does and capped as its params say.
+
+    Raises `SourceError` where none of its records can be used.
+    """
+    cleaned = clean(raw, parse, source=name, kind=source.kind, max_chars=max_chars, seen=seen, held_out=held_out)
+    refuse_nothing_kept(cleaned, name, source.format)
+    if not isinstance(source, WorldSource) and source.max_pairs_per_prompt is not None:
+        cleaned = capped(cleaned, most=source.max_pairs_per_prompt, pick=source.pick, seed=seed)
+    return cleaned
 
 
 def clean(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -96,12 +97,15 @@ class BenchmarkPairsParams:
     ties: Literal["half", "wrong"]  # what a tie, or no verdict, counts: 0.5, or nothing (RewardBench's own code)
     fresh: bool  # as generate.fresh
 
+    def sources(self) -> Iterator[tuple[str, str, Recorded]]:
+        """Test, subset and source of each."""
+        return ((test, subset, source) for test, parts in self.sets.items() for subset, source in parts.items())
+
     @model_validator(mode="after")
     def compares(self) -> BenchmarkPairsParams:
         if "held_out" in self.sets:
             raise ValueError("sets: held_out is the mix's own test side; name the test otherwise")
-        for test, parts in self.sets.items():
-            for subset, source in parts.items():
-                if source.kind != "preferences":
-                    raise ValueError(f"sets.{test}.{subset}: a test is made of preferences, not of {source.kind}")
+        for test, subset, source in self.sources():
+            if source.kind != "preferences":
+                raise ValueError(f"sets.{test}.{subset}: a test is made of preferences, not of {source.kind}")
         return self

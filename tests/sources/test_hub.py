@@ -13,7 +13,7 @@ import pytest
 from rlhf_data.cleaning import ingest
 from rlhf_data.errors import SourceError
 from rlhf_data.params.sources import FileSource, HelpSteerSource, RecordSource, UltraFeedbackSource
-from rlhf_data.sources import formats, hub, readers
+from rlhf_data.sources import formats, hub, raw, readers
 
 EXAMPLES = Path(__file__).parent / "data"
 # the library leaves files for the garbage collector to close
@@ -39,7 +39,7 @@ def helpful(tmp_path: Path) -> Path:
 
 
 def cleaned(source: RecordSource, format: str, root: Path) -> ingest.Cleaned:
-    records = readers.pinned(root, source) if source.hub is None else hub.records(source)
+    records = raw.records(source, root)
     parse = formats.parser(format, source.kind, vars(source))
     return ingest.clean(records, parse, source="zoo", kind=source.kind, max_chars=10_000)
 
