@@ -14,8 +14,6 @@ from rlhf_data.inference.requests import Job, checked, of_requests
 from rlhf_data.models import checkpoints
 from rlhf_data.params.loop import GenerateParams
 
-RETRIES = 2  # of the `openai` library, which waits longer each time
-
 
 class OpenaiGenerator:
     """A server that speaks OpenAI's API and serves the policy under its path, as `data/models/iter1`.
@@ -28,7 +26,7 @@ class OpenaiGenerator:
         self._tokens = checkpoints.tokenizer(policy)
         self._model = str(policy)
         self._section = section
-        with openai_client.client(section.endpoint, retries=RETRIES) as (runner, client):
+        with openai_client.client(section.endpoint) as (runner, client):
             runner.run(self._refuse_other_models(client))
 
     async def _refuse_other_models(self, client: Any) -> None:
@@ -57,7 +55,7 @@ class OpenaiGenerator:
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
         jobs = of_requests(requests, self._tokens, self._section)
-        with openai_client.client(self._section.endpoint, retries=RETRIES) as (runner, client):
+        with openai_client.client(self._section.endpoint) as (runner, client):
             answer = partial(self._answer, client)
             yield from openai_client.as_they_finish(runner, jobs, answer, limit=self._section.batch_size)
 

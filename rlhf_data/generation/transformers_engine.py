@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rlhf_data.inference import batching
 from rlhf_data.inference.protocols import Request, Response
 from rlhf_data.inference.requests import Job, of_requests
 from rlhf_data.models import checkpoints
@@ -19,12 +20,10 @@ class TransformersGenerator:
     """Batches of like prompt length through `transformers.generate`."""
 
     def __init__(self, policy: Path, section: GenerateParams) -> None:
-        import torch
         from transformers import GenerationConfig
 
         self._tokens = checkpoints.tokenizer(policy)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model: Any = checkpoints.causal(policy, precision=section.precision).to(device).eval()
+        self._model = checkpoints.on_device(checkpoints.causal(policy, precision=section.precision))
         self._ends = checkpoints.end_ids(self._tokens, self._model.generation_config)
         self._model.generation_config = GenerationConfig(
             max_new_tokens=section.max_tokens,
@@ -45,11 +44,9 @@ class TransformersGenerator:
     def _batch(self, batch: list[Job]) -> list[Response]:
         import torch
 
-        inputs = self._tokens.pad({"input_ids": [job.ids for job in batch]}, padding_side="left", return_tensors="pt")
+        inputs = batching.padded([job.ids for job in batch], self._tokens, "left", self._model.device)
         with torch.inference_mode():
-            written = self._model.generate(
-                **inputs.to(self._model.device), logits_processor=[_gumbel_noise([job.request for job in batch])]
-            )
+            written = self._model.generate(**inputs, logits_processor=[_gumbel_noise([job.request for job in batch])])
         answers = written[:, inputs["input_ids"].shape[1] :].tolist()
         return [self._response(ids) for ids in answers]
 

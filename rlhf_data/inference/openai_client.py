@@ -14,15 +14,18 @@ from typing import Any, TypeVar
 
 from rlhf_data.errors import EngineError
 
+RETRIES = 5
+
 Job = TypeVar("Job")
 Done = TypeVar("Done")
 
 
 @contextmanager
-def client(endpoint: str | None, *, retries: int) -> Iterator[tuple[asyncio.Runner, Any]]:
+def client(endpoint: str | None) -> Iterator[tuple[asyncio.Runner, Any]]:
     """A client of the server at `endpoint`, and the event loop that it lives in.
 
-    `retries` are those of the `openai` library: of broken connections, rate limits and the server's own faults alike.
+    Broken connections, rate limits and the server's own faults (5xx) are tried again up to `RETRIES` times, by the
+    `openai` library: after as long as the server asks, up to a minute, or else after 0.5 to 8 s, longer each time.
     """
     try:
         import openai
@@ -30,7 +33,7 @@ def client(endpoint: str | None, *, retries: int) -> Iterator[tuple[asyncio.Runn
         raise EngineError("engine: openai needs the library\n  pip install openai") from error
     key = os.environ.get("OPENAI_API_KEY") or "none"  # a local server needs none
     with asyncio.Runner() as runner:
-        found = openai.AsyncOpenAI(base_url=endpoint, api_key=key, max_retries=retries)
+        found = openai.AsyncOpenAI(base_url=endpoint, api_key=key, max_retries=RETRIES)
         try:
             yield runner, found
         finally:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-import random
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
@@ -18,12 +16,10 @@ from rlhf_data.params.judges import LlmJudge
 from rlhf_data.schemas import Message
 
 TOP = 20  # tokens whose log-probabilities a server is asked for: as many as OpenAI's and vLLM's give
-WAITS_S = (1, 2, 4, 8, 16, 32, 64)  # after a rate limit, where the server does not say how long
-LONGEST_WAIT_S = 300
 
 
 class ServedJudge:
-    """A model of a server that speaks OpenAI's API; rate limits are waited for, and nothing else is tried again."""
+    """A model of a server that speaks OpenAI's API."""
 
     def __init__(self, judge: LlmJudge) -> None:
         self._judge = judge
@@ -33,7 +29,7 @@ class ServedJudge:
         from tqdm import tqdm
 
         asked = ((place, llm_judge_prompt.question(one)) for place, one in enumerate(comparisons))
-        with openai_client.client(self._judge.endpoint, retries=0) as (runner, client):
+        with openai_client.client(self._judge.endpoint) as (runner, client):
             some = openai_client.as_they_finish(runner, asked, partial(self._ask, client), limit=self._judge.batch_size)
             with closing(some) as answers:
                 answered = dict(tqdm(answers, total=len(comparisons), desc="judge", unit="comparison"))
@@ -59,22 +55,18 @@ class ServedJudge:
 
         by_letter = {"logprobs": True, "top_logprobs": TOP, "max_tokens": 1}
         how = by_letter if self._judge.verdict == "logits" else {"max_tokens": self._judge.max_tokens}
-        for wait in (*WAITS_S, None):
-            try:
-                return await client.chat.completions.create(
-                    model=self._judge.model, messages=messages, temperature=0.0, **how
-                )
-            except RateLimitError as error:
-                if wait is None:
-                    raise self._failed(openai_client.cause(error), "lower the judge's batch_size, or wait") from error
-                await asyncio.sleep(_pause(error.response.headers.get("retry-after"), wait))
-            except BadRequestError as error:
-                if error.code == "context_length_exceeded" or "maximum context length" in str(error):
-                    return None
-                raise self._failed(openai_client.cause(error)) from error
-            except (OpenAIError, ValueError) as error:  # the library hands broken JSON on as it is
-                raise self._failed(openai_client.cause(error)) from error
-        raise AssertionError("the last wait is None")
+        try:
+            return await client.chat.completions.create(
+                model=self._judge.model, messages=messages, temperature=0.0, **how
+            )
+        except RateLimitError as error:
+            raise self._failed(openai_client.cause(error), "lower the judge's batch_size, or wait") from error
+        except BadRequestError as error:
+            if error.code == "context_length_exceeded" or "maximum context length" in str(error):
+                return None
+            raise self._failed(openai_client.cause(error)) from error
+        except (OpenAIError, ValueError) as error:  # the library hands broken JSON on as it is
+            raise self._failed(openai_client.cause(error)) from error
 
     def _verdict(self, choice: Any) -> float:
         if choice.finish_reason == "content_filter":
@@ -94,12 +86,3 @@ class ServedJudge:
 
 def _sum(logps: list[float]) -> float:
     return math.log(sum(map(math.exp, logps))) if any(map(math.exp, logps)) else -math.inf
-
-
-def _pause(asked: str | None, wait: float) -> float:
-    """Seconds: what the server asks for, or else `wait` and a random share more, so that not all return at once."""
-    try:
-        found = float(asked or "")
-    except ValueError:  # a date
-        found = math.nan
-    return min(max(found, 0.0), LONGEST_WAIT_S) if math.isfinite(found) else wait * random.uniform(1, 1.5)

@@ -1,102 +1,96 @@
-"""Judges: a reward model read pairwise, a pairwise preference model by transformers, a prompted language model.
-
-A verdict depends on the comparison as it is shown, and on nothing else: batches decide only the time.
-"""
+"""The judge that a section of `judges` describes, whatever its kind: reward model, pairwise model or LLM judge."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Literal, Protocol
 
-from rlhf_data.errors import EngineError
-from rlhf_data.inference import memory
+import polars as pl
+
 from rlhf_data.inference.protocols import Comparison, Judge, Scorer
-from rlhf_data.judges import pairwise_template, reward_model
-from rlhf_data.models import checkpoints
-from rlhf_data.params.judges import Judge as JudgeParams
-from rlhf_data.params.judges import PairwiseJudge, RewardJudge, ScoreParams
+from rlhf_data.judges import llm_judge, pairwise_model, reward_model, tournaments
+from rlhf_data.loop import responses
+from rlhf_data.params import judges as params
 from rlhf_data.schemas import Message
+from rlhf_data.storage import fingerprints
 
-Ids = tuple[int, ...]
+
+class OpenJudge(Judge, Protocol):
+    """A judge of the params; its model is loaded when it is first asked."""
+
+    fingerprint: str  # of what decides a verdict, beside the comparison
+    orders: Literal["both", "one"]  # in which a comparison is shown
+
+    def wanted(self, generations: pl.DataFrame, *, judge: str) -> pl.DataFrame:
+        """The responses with what decides the rewards that this judge, of this name, gives them."""
+
+    def rewards(self, wanted: pl.DataFrame, prompts: pl.DataFrame, *, part_prompts: int) -> Iterator[pl.DataFrame]:
+        """`wanted` rows with their `reward`, all responses to `part_prompts` prompts at a time."""
 
 
-def open_judge(model: Path, judge: JudgeParams, *, score: ScoreParams, max_length: int) -> Judge:
+def open_judge(model: Path, judge: params.Judge, *, score: params.ScoreParams, max_length: int) -> OpenJudge:
     """The judge that a section describes, with its model; `score` and `max_length` are those of a reward model."""
-    if isinstance(judge, RewardJudge):
-        return RewardDifference(reward_model.open_scorer(model, score, max_length=max_length))
-    if isinstance(judge, PairwiseJudge):
-        return PairwiseModel(model, judge)
-    from rlhf_data.judges import llm_judge
-
-    return llm_judge.open_prompted(judge, model)
+    if isinstance(judge, params.RewardJudge):
+        return RewardModel(model, score, max_length=max_length)
+    return Comparing(model, judge)
 
 
-class RewardDifference:
-    """Bradley–Terry: P(first is better) = σ(reward of first − reward of second) (paper, section 2.1)."""
+class RewardModel:
+    """Bradley–Terry: P(first is better) = σ(r(first) − r(second)), r the reward (paper, section 2.1)."""
 
-    def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
+    orders: Literal["both", "one"] = "one"  # of which no reward depends
+
+    def __init__(self, model: Path, score: params.ScoreParams, *, max_length: int) -> None:
+        self._model, self._score, self._max_length = model, score, max_length
+        self.fingerprint = fingerprints.scoring(model, score, max_length=max_length)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        return reward_model.open_scorer(self._model, self._score, max_length=self._max_length)
 
     def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:
-        """As `Judge.prefer`; the order in which two responses are shown is nothing to a reward model."""
+        """As `Judge.prefer`; the same in either order."""
         told = [_told(one.prompt, response) for one in comparisons for response in (one.first, one.second)]
         rewards = self._scorer.score(told)
         return [_sigmoid(first - second) for first, second in zip(rewards[::2], rewards[1::2], strict=True)]
 
+    def wanted(self, generations: pl.DataFrame, *, judge: str) -> pl.DataFrame:
+        """As `OpenJudge.wanted`: a reward depends on the prompt and the response alone."""
+        return responses.to_judge(generations, judge=judge, job=self.fingerprint)
 
-class PairwiseModel:
-    """P(A) against P(B) at the end of the instruction, renormalised over the two letters (released code)."""
+    def rewards(self, wanted: pl.DataFrame, prompts: pl.DataFrame, *, part_prompts: int) -> Iterator[pl.DataFrame]:
+        """As `OpenJudge.rewards`; raises `EngineError` where one is NaN or infinite."""
+        return responses.judge(self._scorer, wanted, prompts, part_prompts=part_prompts)
 
-    def __init__(self, model: Path, judge: PairwiseJudge) -> None:
-        import torch
 
-        self._tokens = checkpoints.tokenizer(model)
-        self._letters = list(pairwise_template.letter_ids(self._tokens))
-        self._model: Any = checkpoints.causal(model, precision=judge.precision)
-        checkpoints.fit_embeddings(self._model, self._tokens)
-        self._model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-        self._batch_tokens = judge.batch_tokens
-        self._max_length = judge.max_length
+class Comparing:
+    """A judge that compares two responses; rewards are what a tournament of all responses to a prompt gives."""
+
+    def __init__(self, model: Path, judge: params.PairwiseJudge | params.LlmJudge) -> None:
+        self._model, self._params = model, judge
+        self.fingerprint, self.orders = fingerprints.judging(model, judge), judge.orders
+
+    @cached_property
+    def _judge(self) -> Judge:
+        if isinstance(self._params, params.PairwiseJudge):
+            return pairwise_model.PairwiseModel(self._model, self._params)
+        return llm_judge.open_prompted(self._params, self._model)
 
     def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:
-        """As `Judge.prefer`, in batches of like length; too long instructions are cut as in training.
+        """As `Judge.prefer`."""
+        return self._judge.prefer(comparisons)
 
-        Raises `EngineError` where memory does not hold a batch.
-        """
-        import torch
-        from tqdm import tqdm
+    def wanted(self, generations: pl.DataFrame, *, judge: str) -> pl.DataFrame:
+        """As `OpenJudge.wanted`: a reward also depends on the other responses to the prompt, and on the ranking."""
+        return tournaments.to_play(generations, judge=judge, job=self.fingerprint, ranking=self._params.ranking)
 
-        ids = pairwise_template.instruction_ids(comparisons, self._tokens, max_length=self._max_length)
-        rows = [tuple(row) for row in ids]
-        ahead = sorted(set(rows), key=len, reverse=True)
-        found = dict[Ids, float]()
-        with torch.inference_mode(), tqdm(total=len(ahead), desc="judge", unit="comparison") as progress:
-            while ahead:
-                batch = ahead[: max(1, self._batch_tokens // len(ahead[0]))]
-                found.update(zip(batch, self._first(batch), strict=True))
-                ahead = ahead[len(batch) :]
-                progress.update(len(batch))
-        return [found[row] for row in rows]
-
-    def _first(self, rows: list[Ids]) -> list[float]:
-        """P(A) of each row, in a forward pass of all."""
-        # padded on the left, so that all end at the last place, whose logits alone are computed
-        inputs = self._tokens.pad({"input_ids": [list(row) for row in rows]}, padding_side="left", return_tensors="pt")
-        inputs = inputs.to(self._model.device)
-        positions = (inputs["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
-        try:
-            logits = self._model(**inputs, position_ids=positions, use_cache=False, logits_to_keep=1).logits
-        except (RuntimeError, MemoryError) as error:
-            if not memory.out_of_memory(error):
-                raise
-            raise EngineError(
-                f"memory does not hold {len(rows)} instructions of {len(rows[0])} tokens at once\n"
-                "  lower the judge's batch_tokens, or judge with precision: bf16"
-            ) from error
-        letters = logits[:, -1, self._letters].float().log_softmax(dim=1)
-        return [float(p) for p in letters[:, 0].exp()]
+    def rewards(self, wanted: pl.DataFrame, prompts: pl.DataFrame, *, part_prompts: int) -> Iterator[pl.DataFrame]:
+        """As `OpenJudge.rewards`."""
+        ranking = self._params.ranking
+        return tournaments.played(self, wanted, prompts, ranking=ranking, orders=self.orders, part_prompts=part_prompts)
 
 
 def _told(prompt: list[Message], response: str) -> list[Message]:

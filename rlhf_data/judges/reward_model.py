@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from rlhf_data.errors import EngineError
-from rlhf_data.inference import memory, vllm_library
+from rlhf_data.inference import batching, memory, vllm_library
 from rlhf_data.inference.protocols import Scorer
 from rlhf_data.judges import prefix_cache, prompt_groups
 from rlhf_data.judges.prefix_cache import Prefix
@@ -21,8 +20,6 @@ from rlhf_data.models import checkpoints
 from rlhf_data.models.tokenizers import conversation_ids
 from rlhf_data.params.judges import ScoreParams
 from rlhf_data.schemas import Message
-
-Work = TypeVar("Work")
 
 CACHED = 4  # cached tokens that count as one computed: keys and values are small beside all that a layer computes
 SMALL = 8  # groups go together where as many would not fill a batch
@@ -42,22 +39,18 @@ class TransformersScorer:
     """
 
     def __init__(self, reward: Path, section: ScoreParams, *, max_length: int) -> None:
-        import torch
-
         self._tokens = checkpoints.tokenizer(reward)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model: Any = checkpoints.reward(reward, precision=section.precision)
-        checkpoints.fit_embeddings(self._model, self._tokens)
+        self._model = checkpoints.for_inference(checkpoints.reward(reward, precision=section.precision), self._tokens)
         self._model.config.get_text_config().pad_token_id = self._tokens.pad_token_id  # the head reads before padding
-        self._model.to(device).eval()
         self._shares = prefix_cache.takes(self._model)
         if self._shares:
             prefix_cache.use(self._model)
         else:
             print(f"{reward}: {type(self._model).__name__} computes every row whole, its prompt included", flush=True)
-        if device == "cpu":
+        if self._model.device.type == "cpu":
             memory.keep_freed()
         self._batch_tokens = section.batch_tokens
+        self._batches = batching.Batches("score.batch_tokens", section.batch_tokens)
         self._max_length = max_length
 
     def score(self, conversations: Sequence[list[Message]]) -> list[float]:
@@ -80,17 +73,12 @@ class TransformersScorer:
                 progress.update(sum(copies[row] for row in scored if row not in rewards))
                 rewards.update(zip(scored, logits[:, 0].float().tolist(), strict=True))
 
-            try:
-                self._in_batches(whole, len, lambda batch: keep(batch, self._whole(batch)))
-                self._in_batches(shared, lambda group: group.shared, lambda batch: self._after_prompts(batch, keep))
-            except (RuntimeError, MemoryError) as error:
-                if not memory.out_of_memory(error):
-                    raise
-                raise EngineError(
-                    "memory does not hold the forward pass of a single conversation of at most "
-                    f"{self._max_length} tokens: {len(rewards)} of {len(copies)} are scored\n"
-                    "  score with precision: bf16, or with engine: vllm and tensor_parallel over several GPUs"
-                ) from error
+            with batching.told(
+                f"conversation of at most {self._max_length} tokens",
+                "score with precision: bf16, or with engine: vllm and tensor_parallel over several GPUs",
+            ):
+                self._batches.run(whole, len, lambda batch: keep(batch, self._whole(batch)))
+                self._batches.run(shared, lambda group: group.shared, lambda batch: self._after_prompts(batch, keep))
         return [rewards[row] for row in rows]
 
     def _whole(self, rows: list[Ids]) -> Any:
@@ -123,7 +111,7 @@ class TransformersScorer:
             def run(rows: list[Ids]) -> None:
                 keep(rows, self._follow([ids[group.shared :] for ids in rows], prompt))
 
-            self._in_batches(group.rows, lambda ids: len(ids) - group.shared, run)
+            self._batches.run(group.rows, lambda ids: len(ids) - group.shared, run)
 
         def follow(rows: list[tuple[int, Ids]]) -> None:
             places = torch.tensor([place for place, _ in rows], device=prompts.lengths.device)
@@ -140,32 +128,10 @@ class TransformersScorer:
                 follow_one(place, group)
             else:
                 together += [(place, ids) for ids in group.rows]
-        self._in_batches(together, tokens, follow)
-
-    def _in_batches(self, work: list[Work], tokens: Callable[[Work], int], run: Callable[[list[Work]], None]) -> None:
-        """Runs all work, longest first, as much at once as `batch_tokens` holds, padding included."""
-        import torch
-
-        ahead = sorted(work, key=tokens, reverse=True)
-        while ahead:
-            longest = tokens(ahead[0])
-            batch = ahead[: max(1, self._batch_tokens // longest)]
-            try:
-                run(batch)
-            except (RuntimeError, MemoryError) as error:
-                if not memory.out_of_memory(error) or len(batch) == 1:
-                    raise
-                self._batch_tokens = min(self._batch_tokens, len(batch) // 2 * longest)
-                print(f"out of memory: score.batch_tokens is {self._batch_tokens} from here on", flush=True)
-            else:
-                ahead = ahead[len(batch) :]
-                continue
-            torch.cuda.empty_cache()  # only now are the failed pass's tensors free
+        self._batches.run(together, tokens, follow)
 
     def _padded(self, rows: Sequence[Ids]) -> Any:
-        """`input_ids` and `attention_mask` (rows × longest) on the model's device."""
-        padded = self._tokens.pad({"input_ids": [list(row) for row in rows]}, padding_side="right", return_tensors="pt")
-        return padded.to(self._model.device)
+        return batching.padded(rows, self._tokens, "right", self._model.device)
 
 
 class VllmScorer:

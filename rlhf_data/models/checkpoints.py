@@ -41,6 +41,19 @@ def fit_embeddings(model: PreTrainedModel, tokens: PreTrainedTokenizerBase) -> N
         model.resize_token_embeddings(len(tokens))
 
 
+def for_inference(model: Any, tokens: Any) -> Any:
+    """The model as `on_device` gives it, with an embedding for each of the tokenizer's tokens."""
+    fit_embeddings(model, tokens)
+    return on_device(model)
+
+
+def on_device(model: Any) -> Any:
+    """The model in evaluation mode, on the GPU where there is one."""
+    import torch
+
+    return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+
 def end_ids(tokens: PreTrainedTokenizerBase, config: Any) -> set[int]:
     """The tokenizer's end of turn, and those of generation_config.json: vLLM's rule."""
     named = config.eos_token_id

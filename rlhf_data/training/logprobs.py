@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from rlhf_data.errors import EngineError
+from rlhf_data.inference import batching
 from rlhf_data.models import checkpoints
 from rlhf_data.schemas import Message
 
@@ -28,19 +29,19 @@ def open_model(
     import torch
 
     tokens: Any = checkpoints.tokenizer(checkpoint)
-    model: Any = checkpoints.causal(checkpoint, precision=precision, attention=attention)
-    checkpoints.fit_embeddings(model, tokens)
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    model = checkpoints.for_inference(checkpoints.causal(checkpoint, precision=precision, attention=attention), tokens)
+    batches = batching.Batches("history.batch_size", batch_size, "rows")
 
     def logps(rows: pl.DataFrame) -> list[float]:
         columns = rows.select("prompt", "response", "finish_reason").iter_rows()
         read = [_read(prompt, response, reason == "stop", tokens) for prompt, response, reason in columns]
         found = dict[int, float]()
-        ahead = sorted(range(len(read)), key=lambda place: len(read[place][0]) + len(read[place][1]), reverse=True)
-        with torch.inference_mode():
-            for start in range(0, len(ahead), batch_size):
-                places = ahead[start : start + batch_size]
-                found.update(zip(places, _batch(model, tokens, [read[place] for place in places]), strict=True))
+
+        def forward(places: list[int]) -> None:
+            found.update(zip(places, _batch(model, tokens, [read[place] for place in places]), strict=True))
+
+        with torch.inference_mode(), batching.told("response", "compute with precision: bf16, or on a larger device"):
+            batches.run(range(len(read)), lambda place: len(read[place][0]) + len(read[place][1]), forward)
         return [found[place] for place in range(len(read))]
 
     return logps
@@ -62,14 +63,12 @@ def _batch(model: Any, tokens: Any, rows: list[tuple[list[int], list[int]]]) -> 
     import torch
 
     # padded on the left, so that all end at the last place, and logits are made for the responses alone
-    inputs = tokens.pad({"input_ids": [given + wrote for given, wrote in rows]}, padding_side="left",
-                        return_tensors="pt").to(model.device)  # fmt: skip
-    positions = (inputs["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
+    inputs = batching.padded([given + wrote for given, wrote in rows], tokens, "left", model.device)
     lengths = torch.tensor([len(wrote) for _, wrote in rows], device=model.device)
     longest = int(lengths.max())
     if longest == 0:
         return [0.0] * len(rows)
-    logits = model(**inputs, position_ids=positions, use_cache=False, logits_to_keep=longest + 1).logits[:, :-1].float()
+    logits = batching.last_logits(model, inputs, longest + 1)[:, :-1].float()
     drawn = inputs["input_ids"][:, -longest:]
     found = logits.gather(2, drawn[:, :, None])[:, :, 0] - logits.logsumexp(dim=2)
     is_response = torch.arange(longest, device=model.device) >= longest - lengths[:, None]

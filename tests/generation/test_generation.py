@@ -23,6 +23,7 @@ import pytest
 from rlhf_data.errors import EngineError, PromptError
 from rlhf_data.generation import transformers_engine
 from rlhf_data.generation.open import open_generator, refuse_long
+from rlhf_data.inference import openai_client
 from rlhf_data.inference.protocols import Generator, Request, Response
 from rlhf_data.models import checkpoints
 from rlhf_data.params.loop import GenerateParams
@@ -325,8 +326,11 @@ def test_a_server_of_another_policy_is_refused(tokenizer_dir: Path, section: Gen
     )
 
 
-def test_a_server_that_is_not_there(policy_dir: Path, section: GenerateParams) -> None:
+def test_a_server_that_is_not_there(
+    policy_dir: Path, section: GenerateParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("openai")
+    monkeypatch.setattr(openai_client, "RETRIES", 1)
     with socket.socket() as taken:  # bound, but nobody listens
         taken.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"

@@ -14,7 +14,7 @@ import torch
 
 from rlhf_data.inference.protocols import Comparison
 from rlhf_data.judges import pairwise_template
-from rlhf_data.judges.open import PairwiseModel
+from rlhf_data.judges.pairwise_model import PairwiseModel
 from rlhf_data.models import checkpoints
 from rlhf_data.params.judges import PairwiseJudge
 from rlhf_data.params.profiles import Params
