@@ -1,5 +1,7 @@
 """A stage's signature is its command line: `cli.run(main)` turns parameters into required flags.
 
+A stage of many paths takes one NamedTuple of them, whose fields are the flags.
+
 Errors that this package raises on purpose are printed without a traceback, and the process exits with 1. A stage that
 is interrupted (SIGINT, SIGTERM) keeps what it finished, and no two processes run the same command line.
 """
@@ -22,13 +24,16 @@ LOCKS = Path("data/.journal/locks")
 
 
 def run(main: Callable[..., None]) -> None:
-    """Calls `main` with what the command line says; each parameter is one required flag of its type."""
+    """Calls `main` with what the command line says: each of its `flags` is required, and of its type."""
     doc = inspect.getdoc(sys.modules[main.__module__])
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, kind in get_type_hints(main).items():
-        if name != "return":
-            parser.add_argument(f"--{name.replace('_', '-')}", type=kind, required=True, metavar=kind.__name__.upper())
-    arguments: dict[str, Any] = vars(parser.parse_args())
+    for name, kind in flags(main).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, required=True, metavar=kind.__name__.upper())
+    given: dict[str, Any] = vars(parser.parse_args())
+    arguments = {
+        name: kind(**{flag: given[flag] for flag in kind._fields}) if hasattr(kind, "_fields") else given[name]
+        for name, kind in _parameters(main).items()
+    }
     signal.signal(signal.SIGTERM, _interrupt)
     command = " ".join([inspect.getfile(main), *sys.argv[1:]])  # which names the outputs
     try:
@@ -39,6 +44,18 @@ def run(main: Callable[..., None]) -> None:
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, and `dvc repro` goes on from there", file=sys.stderr)
         sys.exit(130)
+
+
+def flags(main: Callable[..., None]) -> dict[str, type]:
+    """The flags of a stage, by name, with their types: its parameters, and the fields of one that is a NamedTuple."""
+    found: dict[str, type] = {}
+    for name, kind in _parameters(main).items():
+        found |= get_type_hints(kind) if hasattr(kind, "_fields") else {name: kind}
+    return found
+
+
+def _parameters(main: Callable[..., None]) -> dict[str, Any]:
+    return {name: kind for name, kind in get_type_hints(main).items() if name != "return"}
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
-import inspect
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any, get_origin, get_type_hints
 import pytest
 from ruamel.yaml import YAML
 
+from rlhf_data import cli
 from rlhf_data.params.profiles import Params, ProjectParams
 
 ROOT = Path(__file__).parents[1]
@@ -140,10 +140,10 @@ def test_every_stage_says_what_it_does() -> None:
 class TestStage:
     def test_flags_are_the_parameters(self, name: str) -> None:
         main = importlib.import_module(f"stages.{name}").main
-        assert list(flags(name)) == list(inspect.signature(main).parameters)
+        assert list(flags(name)) == list(cli.flags(main))
 
     def test_paths_are_declared(self, name: str) -> None:
-        kinds = get_type_hints(importlib.import_module(f"stages.{name}").main)
+        kinds = cli.flags(importlib.import_module(f"stages.{name}").main)
         given = [value for parameter, value in flags(name).items() if kinds[parameter] is Path]
         declared = paths(name, "deps", "outs", "metrics", "plots")
         assert [path for path in given if not any(within(one, path) for one in declared)] == []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import RlhfDataError
 from rlhf_data.explore import chart, choices, reading, views
+from rlhf_data.reports import templates
 from rlhf_data.reports.page import shown
 
 if TYPE_CHECKING:
@@ -96,15 +97,7 @@ def build(project: Path, *, token: str, port: int) -> Starlette:
 
 
 def _environment() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rlhf_data.explore", "pages"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates.environment("rlhf_data.explore", "pages", html=True)
     environment.filters.update(shown=shown, cell=cell)
     environment.globals.update(geometry=chart, orders=choices.ORDERS, ranges=choices.RANGES)
     return environment

@@ -10,6 +10,7 @@ import polars as pl
 
 from rlhf_data.params.cleaning import CleanParams, MixParams
 from rlhf_data.params.sources import Source, WorldSource
+from rlhf_data.reports import templates
 from rlhf_data.sources.records import About
 
 
@@ -40,32 +41,27 @@ def card(
     seed: int,
 ) -> str:
     """The card of one mix; `account` is what became of its comparisons, `figures` is Table 5."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rlhf_data.reports", "."),
-        autoescape=False,  # Markdown; no text of a record is in it
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     # counters: a rule that dropped nothing of a source dropped 0
     rows: dict[str, Counter[str]] = {}
     for source, rule, number in account.select("source", "rule", "rows").iter_rows():
         rows.setdefault(source, Counter())[rule] = number
-    return environment.get_template("mix_card.md.jinja").render(
-        mix=mix,
-        profile=profile,
-        sources=[(source, origins[source], rows[source], wanted.sources) for source in rows],
-        totals=sum(rows.values(), Counter()),
-        rules=[rule for rule in account["rule"].unique().sort() if rule not in ("train", "test", "unused")],
-        non_commercial=[name for name in rows if (about := origins[name].about) and about.non_commercial],
-        unknown_licence=[name for name in rows if origins[name].about is None and origins[name].format != "world"],
-        figures={row["source"]: row for row in figures.to_dicts()},
-        wanted=wanted,
-        clean=rules,
-        held_out=held_out,
-        seed=seed,
+    return (
+        templates.environment("rlhf_data.reports")
+        .get_template("mix_card.md.jinja")
+        .render(
+            mix=mix,
+            profile=profile,
+            sources=[(source, origins[source], rows[source], wanted.sources) for source in rows],
+            totals=sum(rows.values(), Counter()),
+            rules=[rule for rule in account["rule"].unique().sort() if rule not in ("train", "test", "unused")],
+            non_commercial=[name for name in rows if (about := origins[name].about) and about.non_commercial],
+            unknown_licence=[name for name in rows if origins[name].about is None and origins[name].format != "world"],
+            figures={row["source"]: row for row in figures.to_dicts()},
+            wanted=wanted,
+            clean=rules,
+            held_out=held_out,
+            seed=seed,
+        )
     )
 
 

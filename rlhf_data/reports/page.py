@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from rlhf_data.evaluation import length_bias as bias
-from rlhf_data.reports import charts, length_charts
+from rlhf_data.reports import charts, length_charts, templates
 
 UNKNOWN = "–"
 
@@ -101,66 +102,55 @@ def interval(row: Mapping[str, Any], name: str, kind: str) -> str:
     return "" if low is None or high is None else f"{shown(low, kind)} to {shown(high, kind)}"
 
 
-def render(
-    *,
-    profile: str,
-    samples: int,
-    chosen: Mapping[str, Any],
-    policies: pl.DataFrame,
-    training: Mapping[str, pl.DataFrame],
-    reward: Mapping[str, Any],
-    iterations: pl.DataFrame,
-    length_bias: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    length_maps: Mapping[str, str],
-    length_penalties: Mapping[str, pl.DataFrame],
-    length_penalty: float,
-    hacking: pl.DataFrame,
-    cleaning: pl.DataFrame,
-    examples: pl.DataFrame,
-) -> str:
-    """The page, as HTML text.
+@dataclass(frozen=True)
+class Run:
+    """What a page shows of a run: the reports' values, and answers to two queries."""
 
-    `chosen` is `reports/chosen.json`, `reward` is `reports/reward.json`, `policies` begins with π₀, `training` holds
-    each training's log; `iterations` and `examples` are the answers to the queries of those names. By iteration:
-    `length_bias` (`reports/length_bias/`), its heatmaps as SVG texts (`length_maps`), and the pairs that penalties
-    other than `length_penalty` would make. `hacking` is `reports/hacking.csv`.
-    """
-    import jinja2
+    profile: str
+    samples: int  # responses per prompt
+    chosen: Mapping[str, Any]  # reports/chosen.json
+    policies: pl.DataFrame  # reports/policies.csv, π₀ first
+    training: Mapping[str, pl.DataFrame]  # the log of each training
+    reward: Mapping[str, Any]  # reports/reward.json
+    iterations: pl.DataFrame  # the answer to the query `iterations`
+    length_bias: Mapping[str, Mapping[str, Mapping[str, Any]]]  # reports/length_bias, by iteration
+    length_maps: Mapping[str, str]  # its heatmaps as SVG texts, by iteration
+    length_penalties: Mapping[str, pl.DataFrame]  # the pairs that other penalties would make, by iteration
+    length_penalty: float  # λ of the run
+    hacking: pl.DataFrame  # reports/hacking.csv
+    cleaning: pl.DataFrame  # reports/cleaning.csv
+    examples: pl.DataFrame  # the answer to the query `examples`
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rlhf_data.reports", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+
+def render(run: Run) -> str:
+    """The page of a run, as HTML text."""
+    environment = templates.environment("rlhf_data.reports", html=True)
     environment.filters.update(shown=shown, data_uri=data_uri)
     environment.globals.update(interval=interval)
-    rows = policies.to_dicts()
-    select_by = chosen["selected_by"]
+    policies, select_by = run.policies.to_dicts(), run.chosen["selected_by"]
     return environment.get_template("page.html.jinja").render(
-        profile=profile,
-        samples=samples,
-        chosen=chosen,
-        base=rows[0],
-        policies=rows,
+        profile=run.profile,
+        samples=run.samples,
+        chosen=run.chosen,
+        base=policies[0],
+        policies=policies,
         policy_columns=(*POLICIES, Column(f"dev_{select_by}", f"Dev {select_by.replace('_', ' ')}", "reward")),
-        reward=reward,
-        iterations=iterations.to_dicts(),
+        policy_charts=charts.policies(run.policies),
+        training_charts=charts.training(run.training),
+        reward=run.reward,
+        iterations=run.iterations.to_dicts(),
         iteration_columns=ITERATIONS,
-        length_bias=bias.table(length_bias),
-        length_bias_charts=[_heatmap(iteration, length_bias[iteration], svg) for iteration, svg in length_maps.items()],
-        penalty_charts=length_charts.penalties(length_penalties, length_penalty),
-        hacking=hacking.to_dicts(),
-        hacking_columns=HACKING,
-        hacking_charts=charts.hacking(hacking),
+        length_bias=bias.table(run.length_bias),
         length_bias_columns=LENGTH_BIAS,
-        cleaning=cleaning.to_dicts(),
+        length_bias_charts=[_heatmap(name, run.length_bias[name], svg) for name, svg in run.length_maps.items()],
+        penalty_charts=length_charts.penalties(run.length_penalties, run.length_penalty),
+        hacking=run.hacking.to_dicts(),
+        hacking_columns=HACKING,
+        hacking_charts=charts.hacking(run.hacking),
+        cleaning=run.cleaning.to_dicts(),
         cleaning_columns=CLEANING,
-        examples=examples.to_dicts(),
-        policy_charts=charts.policies(policies),
-        training_charts=charts.training(training),
-        cleaning_chart=charts.cleaning(cleaning),
+        cleaning_chart=charts.cleaning(run.cleaning),
+        examples=run.examples.to_dicts(),
     )
 
 

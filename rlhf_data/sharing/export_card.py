@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import dataframely as dy
 
+from rlhf_data.reports import templates
 from rlhf_data.reports.mix_card import Origin
 
 COLUMN = re.compile(r"^    (?P<name>\w+) = (?:dy\.|_messages).*?(?:#\s*(?!type:)(?P<says>[^#]*))?$")
@@ -45,25 +46,20 @@ def card(
     origin: str,
 ) -> str:
     """The card's text; `origins` are the sources of its rows, None where that revision's params cannot be read."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rlhf_data.sharing", "."),
-        autoescape=False,  # Markdown; no text of a record is in it
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     known = [one.about.licence.lower() for one in (origins or {}).values() if one.about]
     same = origins is not None and len(known) == len(origins) and len(set(known)) == 1
-    return environment.get_template("export_card.md.jinja").render(
-        table=table,
-        describes=describes,
-        layout=layout,
-        splits=splits,
-        columns=columns,
-        origins=origins,
-        origin=origin,
-        licence=known[0] if same else NO_LICENCE,
-        non_commercial=[name for name, one in (origins or {}).items() if one.about and one.about.non_commercial],
+    return (
+        templates.environment("rlhf_data.sharing")
+        .get_template("export_card.md.jinja")
+        .render(
+            table=table,
+            describes=describes,
+            layout=layout,
+            splits=splits,
+            columns=columns,
+            origins=origins,
+            origin=origin,
+            licence=known[0] if same else NO_LICENCE,
+            non_commercial=[name for name, one in (origins or {}).items() if one.about and one.about.non_commercial],
+        )
     )

@@ -326,9 +326,7 @@ def test_a_server_of_another_policy_is_refused(tokenizer_dir: Path, section: Gen
     )
 
 
-def test_a_server_that_is_not_there(
-    policy_dir: Path, section: GenerateParams, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_is_not_there(policy_dir: Path, section: GenerateParams, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("openai")
     monkeypatch.setattr(openai_client, "RETRIES", 1)
     with socket.socket() as taken:  # bound, but nobody listens

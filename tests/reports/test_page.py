@@ -14,7 +14,7 @@ import pytest
 
 from rlhf_data.evaluation import selection
 from rlhf_data.reports import charts, length_charts
-from rlhf_data.reports.page import data_uri, render
+from rlhf_data.reports.page import Run, data_uri, render
 
 SCRIPT = "<script>window.hacked=1</script><script>document.title='hacked'</script>"
 IMAGE = """<img src=x onerror="document.title='hacked'"><img src=x onerror=window.hacked=1>"""
@@ -107,7 +107,7 @@ def page(**changes: Any) -> str:
         "cleaning": pl.DataFrame({"source": ["zoo", "zoo"], "rule": ["kept", RULE], "rows": [12345, 1]}),
         "examples": pl.DataFrame([example]),
     }
-    return render(**{**values, **changes})
+    return render(Run(**{**values, **changes}))
 
 
 def dom(path: Path, profile: Path) -> str:
