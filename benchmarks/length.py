@@ -20,13 +20,14 @@ import numpy as np
 import polars as pl
 
 from rlhf_data import hashing
-from rlhf_data.evaluation import length_bias
+from rlhf_data.evaluation import length_bias, length_penalty
+from rlhf_data.loop import pairs
 from rlhf_data.reports import length_charts
 from rlhf_data.sql import queries
 
 JUDGES = ("weighted_alpaca_eval_gpt4_turbo", "alpaca_eval_gpt4")
 ROWS, SAMPLES = 160_000, 8
-SWEEP = {"low": 0.0, "high": 0.0049, "values": 50, "length_penalty": 0.001, "min_margin": 0.0, "drop_truncated": True}
+PENALTIES = [step / 10_000 for step in range(50)]
 Answer = TypeVar("Answer")
 
 
@@ -40,8 +41,8 @@ def main() -> None:
         folder = Path(name)
         scores = write(real, folder / "real")
         drawn = measure("length report", lambda: report(scores))
-        sweep = write(of_eights(real), folder / "eights")
-        measure("λ sweep", lambda: queries.run("length_penalty_sweep", {**sweep, "rewards": sweep["scores"]}, **SWEEP))
+        written = write(of_eights(real), folder / "eights")
+        measure("λ sweep", lambda: sweep(written))
     if given.heatmap:
         given.heatmap.write_text(drawn, encoding="utf8")
 
@@ -61,6 +62,13 @@ def report(tables: dict[str, queries.Source]) -> str:
     found = length_bias.summary(by_prompt)
     cells = length_bias.cells(by_prompt, length_bins=10, correlation_bins=20)
     return length_charts.heatmap(cells, found, title="Reward and length, AlpacaEval").svg
+
+
+def sweep(tables: dict[str, queries.Source]) -> pl.DataFrame:
+    """All that the stage does of 50 penalties, reading included."""
+    generations, rewards = (pl.read_parquet(str(tables[name])) for name in ("generations", "scores"))
+    scored = pairs.with_rewards(generations, rewards)
+    return length_penalty.sweep([scored], PENALTIES, length_penalty=0.001, min_margin=0.0, drop_truncated=True)
 
 
 def judged(folder: Path) -> pl.DataFrame:

@@ -1,22 +1,20 @@
 """generations + rewards → pairs: the best and the worst response to each prompt, length-penalised."""
 
-from collections.abc import Iterator
+from itertools import starmap
 from pathlib import Path
-
-import polars as pl
 
 from rlhf_data import cli, params
 from rlhf_data.loop import pairs
 from rlhf_data.schemas import Generations, Pairs, Prompts, Rewards
 from rlhf_data.storage import tables
 
-ROWS = 500_000  # that are in memory at once
-
 
 def main(prompts: Path, generations: Path, rewards: Path, out: Path, report: Path) -> None:
     pair = params.load().pair
+    # rewards are written in the order of the generations; they are still joined by key
+    parts = tables.side_by_side((generations, Generations), (rewards, Rewards), rows=pairs.ROWS)
     found, summary = pairs.in_parts(
-        scored(generations, rewards),
+        starmap(pairs.with_rewards, parts),
         tables.read(prompts, Prompts),
         length_penalty=pair.length_penalty,
         min_margin=pair.min_margin,
@@ -24,15 +22,6 @@ def main(prompts: Path, generations: Path, rewards: Path, out: Path, report: Pat
     )
     tables.write(found, out, Pairs)
     tables.write_json(summary, report)
-
-
-def scored(generations: Path, rewards: Path) -> Iterator[pl.DataFrame]:
-    start = 0
-    for part in tables.batches(generations, Generations, rows=ROWS):
-        # rewards are written in the order of the generations; they are still joined by key
-        yield pairs.with_rewards(part, tables.read(rewards, Rewards, rows=slice(start, start + part.height)))
-        start += part.height
-    yield pairs.with_rewards(part.clear(), tables.read(rewards, Rewards, rows=slice(start, None)))  # none is left over
 
 
 if __name__ == "__main__":

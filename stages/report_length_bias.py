@@ -1,18 +1,21 @@
 """generations + all their rewards → how far each judge prefers length, and what other length penalties would do."""
 
 from functools import partial
+from itertools import starmap
 from pathlib import Path
 
 from rlhf_data import cli, params
-from rlhf_data.evaluation import length_bias, metrics
+from rlhf_data.evaluation import length_bias, length_penalty, metrics
+from rlhf_data.loop import pairs
 from rlhf_data.reports import length_charts
+from rlhf_data.schemas import Generations, Rewards
 from rlhf_data.sql import queries
 from rlhf_data.storage import tables
 
 
 def main(generations: Path, scores: Path, rewards: Path, report: Path, heatmap: Path, curve: Path, sweep: Path) -> None:
     profile = params.load()
-    pair, section = profile.pair, profile.length_bias
+    section = profile.length_bias
     # the rewards that rank are an ensemble's, or one judge's once more
     judged: dict[str, queries.Source] = {"generations": generations, "scores": [*scores.glob("*.parquet"), rewards]}
     by_prompt = queries.run("length_bias", judged)
@@ -22,11 +25,12 @@ def main(generations: Path, scores: Path, rewards: Path, report: Path, heatmap: 
     tables.write_json(found, report)
     tables.atomically(heatmap, partial(Path.write_text, data=drawn.svg, encoding="utf8"))
     tables.write_csv(metrics.rounded(queries.run("reward_curve", judged, bins=section.length_bins)), curve)
-    tried = queries.run(
-        "length_penalty_sweep", {"generations": generations, "rewards": rewards}, low=section.penalty_low,
-        high=section.penalty_high, values=section.penalties, length_penalty=pair.length_penalty,
-        min_margin=pair.min_margin, drop_truncated=pair.drop_truncated,
-    )  # fmt: skip
+    parts = tables.side_by_side((generations, Generations), (rewards, Rewards), rows=pairs.ROWS)
+    tried = length_penalty.sweep(
+        starmap(pairs.with_rewards, parts),
+        length_penalty.penalties(section.penalty_low, section.penalty_high, section.penalties),
+        **vars(profile.pair),
+    )
     tables.write_csv(metrics.rounded(tried), sweep)
 
 

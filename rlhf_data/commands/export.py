@@ -6,7 +6,7 @@ import inspect
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,7 +22,7 @@ from rlhf_data.schemas import Generations, Prompts, Rewards
 from rlhf_data.sharing import exchange, export_card
 from rlhf_data.sources import formats
 from rlhf_data.sql.layout import TABLES
-from rlhf_data.storage import checkouts, tables
+from rlhf_data.storage import revisions, tables
 
 Layout = Literal["hf", "jsonl", "trl", "responses_rewards"]
 SUFFIXES = {"hf": "parquet", "trl": "parquet", "jsonl": "jsonl", "responses_rewards": "jsonl"}
@@ -50,7 +50,7 @@ def main(
         raise TableError(f"{out}: exists\n  name a new folder, or remove it")
     schema = getattr(schemas, TABLES[kind].schema)
     suffix, rows, kept = SUFFIXES[layout], Counter[str](), pl.Schema()
-    origin = checkouts.commit(project, at)
+    origin = revisions.commit(project, at)
 
     def save(partial: Path) -> None:
         (partial / "data").mkdir(parents=True)
@@ -86,7 +86,7 @@ def _root(project: Path, name: str, at: str | None) -> Iterator[Path]:
     others = [name.replace("generations", one, 1) for one in ("prompts", "rewards")]
     with tempfile.TemporaryDirectory() as folder:
         paths = [f"data/{one}{end}" for one in dict.fromkeys([name, *others]) for end in ("", ".parquet")]
-        checkouts.fetch(project, ["params.yaml", "params", *paths], at=at, into=Path(folder))
+        revisions.checkout(project, ["params.yaml", "params", *paths], at=at, into=Path(folder))
         yield Path(folder)
 
 
@@ -111,8 +111,7 @@ def _parts(root: Path, name: str, layout: Layout, schema: type[dy.Schema]) -> It
 def _origins(root: Path, kind: str) -> dict[str, mix_card.Origin] | None:
     """The sources of a table's rows, as that revision's params have them; of what models wrote, the prompts'."""
     try:
-        with chdir(root):
-            profile = params.load_profile(params.project().profile)
+        profile = params.load_profile(params.project(root).profile, root)
     except ParamsError:  # another version's
         return None
     wanted = {"mixes": "preferences", "preferences": "preferences", "instructions": "instructions"}.get(kind, "prompts")

@@ -12,6 +12,9 @@ from rlhf_data.errors import TableError
 
 IS_EMPTY = pl.col("response").str.strip_chars() == ""
 IS_TRUNCATED = pl.col("finish_reason") == "length"
+ROWS = 500_000  # responses that are in memory at once
+PAIRED = "paired"
+BESIDE = ("chosen_chars", "rejected_chars", "responses")  # columns of `ends` that no pair keeps
 
 
 def with_rewards(generations: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
@@ -42,14 +45,28 @@ def best_worst(
     not with `drop_truncated`), all ranks are equal (`tie`), the two ends say the same (`same_response`), or lie closer
     than `min_margin` (`small_margin`).
     """
+    rows = usable(scored, drop_truncated=drop_truncated)
+    asked = prompts.select("prompt_id", "prompt")
+    found = asked.join(ends(rows, length_penalty=length_penalty), on="prompt_id", how="left", validate="1:1")
+    judged = found.with_columns(reason=reason(min_margin=min_margin)).sort("prompt_id")
+    counts = dict(judged.group_by("reason").len().sort("reason").iter_rows())
+    return judged.filter(pl.col("reason") == PAIRED).drop("reason", *BESIDE), counts
+
+
+def usable(scored: pl.DataFrame, *, drop_truncated: bool) -> pl.DataFrame:
+    """The responses that may join a pair: no empty one, and no truncated one with `drop_truncated`."""
+    return scored.filter(~IS_EMPTY & ~(IS_TRUNCATED & drop_truncated))
+
+
+def ends(rows: pl.DataFrame, *, length_penalty: float) -> pl.DataFrame:
+    """The best and the worst of the usable responses to each prompt, one row per prompt, in order of `prompt_id`.
+
+    Ranked by reward − length_penalty × characters (paper, eq. 9), in 64 bits; of equal ranks the lowest sample is the
+    best. `margin` is between the two ranks.
+    """
     rank = pl.col("reward").cast(pl.Float64) - length_penalty * pl.col("response_chars")
-    usable = ~IS_EMPTY & ~(IS_TRUNCATED & drop_truncated)
-    ranked = (
-        scored.filter(usable)
-        .with_columns(rank=rank)
-        .sort("prompt_id", "rank", "sample", descending=[False, True, False])
-    )
-    ends = ranked.group_by("prompt_id", maintain_order=True).agg(
+    ranked = rows.with_columns(rank=rank).sort("prompt_id", "rank", "sample", descending=[False, True, False])
+    return ranked.group_by("prompt_id", maintain_order=True).agg(
         pl.col("iteration").first(),
         pl.col("response").first().alias("chosen"),
         pl.col("response").last().alias("rejected"),
@@ -58,9 +75,15 @@ def best_worst(
         pl.col("reward").first().alias("chosen_reward"),
         pl.col("reward").last().alias("rejected_reward"),
         (pl.col("rank").first() - pl.col("rank").last()).alias("margin"),
+        pl.col("response_chars").first().alias("chosen_chars"),
+        pl.col("response_chars").last().alias("rejected_chars"),
         pl.len().alias("responses"),
     )
-    reason = (
+
+
+def reason(*, min_margin: float) -> pl.Expr:
+    """What becomes of the two `ends` of a prompt: `PAIRED`, or why they make no pair."""
+    return (
         pl.when(pl.col("responses").is_null() | (pl.col("responses") < 2))
         .then(pl.lit("too_few_usable"))
         .when(pl.col("margin") == 0)
@@ -69,12 +92,8 @@ def best_worst(
         .then(pl.lit("same_response"))
         .when(pl.col("margin") < min_margin)
         .then(pl.lit("small_margin"))
-        .otherwise(pl.lit("paired"))
+        .otherwise(pl.lit(PAIRED))
     )
-    asked = prompts.select("prompt_id", "prompt").join(ends, on="prompt_id", how="left", validate="1:1")
-    judged = asked.with_columns(reason=reason).sort("prompt_id")
-    counts = dict(judged.group_by("reason").len().sort("reason").iter_rows())
-    return judged.filter(pl.col("reason") == "paired").drop("reason", "responses"), counts
 
 
 def in_parts(
@@ -128,7 +147,7 @@ def summary(found: pl.DataFrame, reasons: Mapping[str, int], counts: Mapping[str
         "prompts": sum(reasons.values()),
         **{name: counts[name] for name in ("responses", "truncated_responses", "empty_responses")},
         "pairs": found.height,
-        "unpaired": {reason: prompts for reason, prompts in reasons.items() if reason != "paired"},
+        "unpaired": {reason: prompts for reason, prompts in reasons.items() if reason != PAIRED},
         **{f"{name}_mean": _mean(found[name]) for name in ("margin", "chosen_reward", "rejected_reward")},
         **{f"{side}_chars_mean": _mean(found[side].str.len_chars()) for side in ("chosen", "rejected")},
     }

@@ -19,7 +19,7 @@ def files_at(project: Path, revision: str, folders: Iterable[str], *, fetch: boo
     in a clone that has pulled nothing too, is held against its md5 and kept in the cache; with `fetch` off such a path
     is one where nothing lies. Raises `StorageError` where there is no such revision, or the bytes are nowhere.
     """
-    with at(project, revision) as repo:
+    with opened(project, revision) as repo:
         tracked, found = repo.datafs, {}
         for folder in folders:
             for name in _tracked(tracked, folder, revision):
@@ -30,8 +30,43 @@ def files_at(project: Path, revision: str, folders: Iterable[str], *, fetch: boo
     return found
 
 
+def checkout(project: Path, paths: list[str], *, at: str, into: Path) -> list[Path]:
+    """Copies files and folders of the project at revision `at` to `into`, and returns those that the revision has.
+
+    Git's own files too; every byte that DVC tracks is hashed. Raises `StorageError` where the revision is unknown, or a
+    file cannot be had whole.
+    """
+    found = []
+    with opened(project, at) as repo:
+        tracked = repo.dvcfs
+        for path in paths:
+            names = list(tracked.find(path)) if tracked.exists(path) else []
+            for name in names:
+                if not _copied(tracked, name, into / name.lstrip("/"), tracked.info(name).get("md5")):
+                    raise StorageError(
+                        f"{name} at {at}: damaged\n  `rlhf-data verify --at {at}` says where, and how to mend it"
+                    )
+            if names:
+                found.append(into / path)
+    return found
+
+
+def commit(project: Path, at: str | None) -> str:
+    """Where a table comes from, for a card: the commit, in full; raises `StorageError` where `at` is unknown."""
+    from dvc.repo import Repo
+    from dvc.scm import NoSCMError, SCMError
+
+    try:
+        with Repo(str(project)) as repo:
+            return f"commit {repo.scm.resolve_rev(at)}" if at else f"the workspace, over commit {repo.scm.get_rev()}"
+    except NoSCMError:
+        return "the workspace, without Git"
+    except SCMError as error:
+        raise StorageError(f"{at}: {error}") from error
+
+
 @contextmanager
-def at(project: Path, revision: str) -> Iterator[Any]:
+def opened(project: Path, revision: str) -> Iterator[Any]:
     """DVC's own view of the project at a revision, with the remotes of the workspace.
 
     Those of then may be gone, and one with a relative url DVC would look for in the root of the file system.
@@ -80,15 +115,25 @@ def _fetch(repo: Any, name: str, revision: str) -> None:
     with tempfile.TemporaryDirectory(dir=repo.tmp_dir) as folder:
         copy = Path(folder) / md5
         try:
-            tracked.get_file(name, str(copy))
+            whole = _copied(tracked, name, copy, md5)
         except FileNotFoundError as error:
             raise StorageError(f"{name.strip('/')} at {revision}: object {md5}: {_nowhere(error)}") from error
-        if md5_of(copy) != md5:
+        if not whole:
             raise StorageError(
                 f"{name.strip('/')} at {revision}: object {md5} is damaged on the remote\n"
                 "  delete it there and `dvc push` it anew from where it is whole"
             )
         cache.add(str(copy), localfs, md5)
+
+
+def _copied(tracked: Any, name: str, to: Path, md5: str | None) -> bool:
+    """Copies a file out of the cache or the remote; whether it is whole, which DVC itself does not ask.
+
+    Git's own files have no `md5`. Raises `FileNotFoundError` where it is in neither.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    tracked.get_file(name, str(to))
+    return md5 is None or md5_of(to) == md5
 
 
 def _nowhere(error: BaseException | None) -> str:
@@ -139,15 +184,14 @@ def _files(tracked: Any, root: str) -> list[str]:
 def _copy(tracked: Any, name: str, into: Path) -> Path | None:
     copy = into / name.rsplit("/", 1)[-1]
     try:
-        tracked.get_file(name, str(copy))
+        if _copied(tracked, name, copy, tracked.checksum(name)):
+            return copy
     except FileNotFoundError:
         print(f"{name[1:]}: neither in the cache nor on the remote; its rows are computed again", flush=True)
         return None
-    if md5_of(copy) != tracked.checksum(name):  # DVC itself would take it as it is
-        print(f"{name[1:]}: damaged in the cache or on the remote; its rows are computed again", flush=True)
-        copy.unlink()
-        return None
-    return copy
+    print(f"{name[1:]}: damaged in the cache or on the remote; its rows are computed again", flush=True)
+    copy.unlink()
+    return None
 
 
 def md5_of(path: Path) -> str:

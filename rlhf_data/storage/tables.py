@@ -53,6 +53,21 @@ def batches(path: Path, schema: type[dy.Schema], *, rows: int) -> Iterator[pl.Da
         yield _joined(waiting, schema, path)
 
 
+def side_by_side(
+    left: tuple[Path, type[dy.Schema]], right: tuple[Path, type[dy.Schema]], *, rows: int
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """The `batches` of one table, each with as many rows of another: theirs, where it was written in the same order.
+
+    What is left over of the other comes last, beside no rows.
+    """
+    start = 0
+    part: pl.DataFrame = left[1].create_empty()
+    for part in batches(*left, rows=rows):
+        yield part, read(*right, rows=slice(start, start + part.height))
+        start += part.height
+    yield part.clear(), read(*right, rows=slice(start, None))
+
+
 def _joined(parts: list[pl.DataFrame], schema: type[dy.Schema], path: Path) -> pl.DataFrame:
     table = pl.concat(parts)
     _refuse_repeated(table.select(schema.primary_key()), schema, path)

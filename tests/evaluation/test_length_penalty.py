@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import polars as pl
 import pytest
 
-from rlhf_data.errors import TableError
+from rlhf_data.evaluation.length_penalty import penalties, sweep
 from rlhf_data.loop import pairs
 from rlhf_data.schemas import Message
-from rlhf_data.sql import queries
 
 # what white space may be: trimmed by both, or by neither (U+200B, U+001C)
 TEXTS = ["", " ", "\u00a0\u2003", "yes", " yes\n", "\u3000yes\u0085", "yes\u200b", "\x1cyes", "no", "perhaps it is so"]
@@ -40,12 +36,6 @@ def rows(seed: int) -> pl.DataFrame:
     )
 
 
-def write(folder: Path, table: pl.DataFrame) -> dict[str, Any]:
-    table.drop("reward").write_parquet(folder / "generations.parquet")
-    table.select("iteration", "prompt_id", "sample", "reward").write_parquet(folder / "rewards.parquet")
-    return {name: folder / f"{name}.parquet" for name in ("generations", "rewards")}
-
-
 def made(table: pl.DataFrame, penalty: float, min_margin: float, drop_truncated: bool) -> pl.DataFrame:
     asked: list[Message] = [{"role": "user", "content": "Is it?"}]
     prompts = table.select("prompt_id").unique().with_columns(prompt=pl.lit([asked]).list.first())
@@ -62,12 +52,12 @@ def made(table: pl.DataFrame, penalty: float, min_margin: float, drop_truncated:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("in_use", "min_margin", "drop_truncated"), SETTINGS)
 def test_the_sweep_makes_the_pairs_that_best_worst_makes(
-    seed: int, in_use: float, min_margin: float, drop_truncated: bool, tmp_path: Path
+    seed: int, in_use: float, min_margin: float, drop_truncated: bool
 ) -> None:
     table = rows(seed)
-    settings = {"min_margin": min_margin, "drop_truncated": drop_truncated}
-    answer = queries.run(
-        "length_penalty_sweep", write(tmp_path, table), low=0.0, high=0.5, values=11, length_penalty=in_use, **settings
+    halves = [table.filter(pl.col("prompt_id") < "100"), table.filter(pl.col("prompt_id") >= "100")]
+    answer = sweep(
+        halves, penalties(0.0, 0.5, 11), length_penalty=in_use, min_margin=min_margin, drop_truncated=drop_truncated
     )
 
     key = ["prompt_id", "chosen_sample", "rejected_sample"]
@@ -86,22 +76,8 @@ def test_the_sweep_makes_the_pairs_that_best_worst_makes(
         assert row["margin"] == pytest.approx(then["margin"].mean(), abs=1e-9)
 
 
-def test_no_pair_is_null_and_not_zero(tmp_path: Path) -> None:
+def test_no_pair_is_null_and_not_zero() -> None:
     table = rows(0).with_columns(response=pl.lit("the same"))
-    answer = queries.run(
-        "length_penalty_sweep", write(tmp_path, table), low=0.0, high=1.0, values=2, length_penalty=0.0, min_margin=0.0,
-        drop_truncated=False,
-    )  # fmt: skip
+    answer = sweep([table], [0.0, 1.0], length_penalty=0.0, min_margin=0.0, drop_truncated=False)
 
     assert answer.rows() == [(0.0, 0, None, None, None, None), (1.0, 0, None, None, None, None)]
-
-
-def test_a_response_without_a_reward_is_an_error(tmp_path: Path) -> None:
-    tables = write(tmp_path, rows(0))
-    pl.read_parquet(tables["rewards"]).slice(5).write_parquet(tables["rewards"])
-
-    with pytest.raises(TableError, match=r"query length_penalty_sweep: .*a response has no reward"):
-        queries.run(
-            "length_penalty_sweep", tables, low=0.0, high=1.0, values=2, length_penalty=0.0, min_margin=0.0,
-            drop_truncated=False,
-        )  # fmt: skip
