@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from rlhf_data import cli, params
+from rlhf_data.evaluation import gold
 from rlhf_data.generation.open import open_generator, refuse_long
 from rlhf_data.judges.reward_model import open_scorer
 from rlhf_data.loop import evaluations, responses
 from rlhf_data.schemas import Evaluations, Prompts
 from rlhf_data.storage import fingerprints, journal, tables
-from rlhf_data.world import gold
 
 
 def main(prompts: Path, policy: Path, reward_model: Path, out: Path) -> None:
@@ -31,7 +31,7 @@ def main(prompts: Path, policy: Path, reward_model: Path, out: Path) -> None:
         scorer = open_scorer(reward_model, profile.score, max_length=profile.train_reward.max_length)
         scores = scorer.score(responses.conversations(answered, turn="response"))
         scored = responses.with_rewards(answered, scores)
-        tables.write(evaluations.with_gold(scored, held_out, gold.of), out, Evaluations)
+        tables.write(evaluations.with_gold(scored, held_out, gold.by_source(profile.ingest.sources)), out, Evaluations)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """preferences + tokenizer → how many tokens each comparison's prompt and responses have."""
 
+from functools import partial
 from pathlib import Path
 
-import polars as pl
-
 from rlhf_data import cli
+from rlhf_data.cleaning import lengths
 from rlhf_data.models import tokenizers
 from rlhf_data.schemas import Lengths, Preferences
 from rlhf_data.storage import tables
@@ -13,17 +13,9 @@ from rlhf_data.storage import tables
 def main(preferences: Path, tokenizer: Path, out: Path) -> None:
     counted = {}
     for source, pairs in tables.read_parts(preferences, Preferences).items():
-        counted[source] = lengths(pairs, tokenizer)
+        counted[source] = lengths.of_comparisons(pairs, partial(tokenizers.count, folder=tokenizer))
         print(f"{source}: {counted[source].height} comparisons", flush=True)
     tables.write_parts(counted.items(), out, Lengths)
-
-
-def lengths(pairs: pl.DataFrame, tokenizer: Path) -> pl.DataFrame:
-    said = {"prompt": pairs["prompt"]}
-    for side in ("chosen", "rejected"):
-        said[side] = pairs.select(pl.concat_list(pl.struct(content=side))).to_series()
-    counts = {f"{part}_tokens": tokenizers.count(texts, tokenizer) for part, texts in said.items()}
-    return pairs.select("pair_id").with_columns(**counts)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,23 @@ def held_out(shards: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([shard.with_columns(split=pl.lit(name)) for name, shard in shards.items()])
 
 
-def with_gold(answered: pl.DataFrame, prompts: pl.DataFrame, gold: Callable[..., float | None]) -> pl.DataFrame:
-    """Answered prompts with `split`, and the gold reward where `gold(reference, response, finished=…)` knows it."""
-    known = prompts.select("prompt_id", "split", "reference")
+def with_gold(
+    answered: pl.DataFrame, prompts: pl.DataFrame, golds: Mapping[str, Callable[..., float | None]]
+) -> pl.DataFrame:
+    """Answered prompts with `split`, and the gold reward where `golds` has one for the prompt's source.
+
+    A gold is called as `gold(reference, response, finished=…)`. Raises `TableError` where a prompt is unknown.
+    """
+    known = prompts.select("prompt_id", "split", "source", "reference")
     rows = answered.join(known, on="prompt_id", how="left", validate="1:1", maintain_order="left")
     if unknown := rows["split"].null_count():
         raise TableError(f"{unknown} of {rows.height} answers are to a prompt that is in no held-out shard")
-    golds = [
-        gold(reference, response, finished=reason == "stop")
-        for reference, response, reason in rows.select("reference", "response", "finish_reason").iter_rows()
+    found = [
+        golds[source](reference, response, finished=reason == "stop") if source in golds else None
+        for source, reference, response, reason in rows.select(
+            "source", "reference", "response", "finish_reason"
+        ).iter_rows()
     ]
-    return rows.with_columns(gold_reward=pl.Series(golds, dtype=pl.Float32)).drop("prompt", "sample", "reference")
+    return rows.with_columns(gold_reward=pl.Series(found, dtype=pl.Float32)).drop(
+        "prompt", "sample", "source", "reference"
+    )
