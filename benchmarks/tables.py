@@ -193,7 +193,7 @@ def pairs_with_references() -> None:
     tables.write(new.select(Pairs.column_names()), Path("data/pairs/all.parquet"), Pairs)
     earlier = [(name, part.select(History.column_names())) for name, part in parts.items()]
     tables.write_parts(earlier, Path("data/history/iter2"), History)
-    kept = journal.Rows(tables.JOURNAL / f"history-iter3-{job}", History, on=history.REFERRED, values=LOGPS)
+    kept = journal.Rows(journal.JOURNAL / f"history-iter3-{job}", History, on=history.REFERRED, values=LOGPS)
     kept.keep(new.iter_slices(2000))
 
 

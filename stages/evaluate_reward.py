@@ -7,7 +7,7 @@ from rlhf_data.evaluation import metrics
 from rlhf_data.judges.reward_model import open_scorer
 from rlhf_data.loop import responses
 from rlhf_data.schemas import Preferences
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports, tables
 
 
 def main(mix: Path, reward_model: Path, report: Path) -> None:
@@ -18,7 +18,7 @@ def main(mix: Path, reward_model: Path, report: Path) -> None:
     both = [*responses.conversations(pairs, turn="chosen"), *responses.conversations(pairs, turn="rejected")]
     scores = scorer.score(both)  # at once: two sides share a prompt
 
-    tables.write_json(metrics.reward_accuracy(pairs, scores[: pairs.height], scores[pairs.height :]), report)
+    reports.write_json(metrics.reward_accuracy(pairs, scores[: pairs.height], scores[pairs.height :]), report)
 
 
 if __name__ == "__main__":

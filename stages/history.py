@@ -14,7 +14,7 @@ def main(previous: Path, pairs: Path, reference: Path, iteration: str, out: Path
     section, policy = profile.history, profile.train_policy
     job = fingerprints.reference(reference, policy)
     wanted = history.referred(tables.read(pairs, Pairs), job=job)
-    work = tables.JOURNAL / "reference"
+    work = journal.JOURNAL / "reference"
     logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=work)
 
     with journal.opened(out, History, job=job, on=history.REFERRED, values=LOGPS, fresh=section.fresh) as rows:

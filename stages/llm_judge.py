@@ -6,14 +6,14 @@ from pathlib import Path
 from rlhf_data import cli, params
 from rlhf_data.errors import ParamsError
 from rlhf_data.judges import llm_judge_folder
-from rlhf_data.storage import tables
+from rlhf_data.storage.atomic import atomically
 
 
 def main(initial: Path, out: Path) -> None:
     judge = params.load().judges.get(out.name)
     if judge is None or judge.kind != "prompted":
         raise ParamsError(f"judges.{out.name} is no prompted judge\n  the stage `prompted` needs one of this name")
-    tables.atomically(out, partial(llm_judge_folder.save, judge, initial))
+    atomically(out, partial(llm_judge_folder.save, judge, initial))
 
 
 if __name__ == "__main__":

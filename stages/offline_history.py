@@ -15,7 +15,7 @@ def main(mix: Path, reference: Path, out: Path) -> None:
     pairs = history.offline_pairs(tables.read(mix / "train.parquet", Preferences), pairs=profile.offline_history.pairs)
     job = fingerprints.reference(reference, policy)
     wanted = history.referred(pairs, job=job)
-    work = tables.JOURNAL / "reference"
+    work = journal.JOURNAL / "reference"
     logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=work)
 
     with journal.opened(out, History, job=job, on=history.REFERRED, values=LOGPS, fresh=section.fresh) as rows:

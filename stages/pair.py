@@ -6,7 +6,7 @@ from pathlib import Path
 from rlhf_data import cli, params
 from rlhf_data.loop import pairs
 from rlhf_data.schemas import Generations, Pairs, Prompts, Rewards
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports, tables
 
 
 def main(prompts: Path, generations: Path, rewards: Path, out: Path, report: Path) -> None:
@@ -21,7 +21,7 @@ def main(prompts: Path, generations: Path, rewards: Path, out: Path, report: Pat
         drop_truncated=pair.drop_truncated,
     )
     tables.write(found, out, Pairs)
-    tables.write_json(summary, report)
+    reports.write_json(summary, report)
 
 
 if __name__ == "__main__":

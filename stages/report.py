@@ -7,7 +7,8 @@ from rlhf_data import cli, params
 from rlhf_data.evaluation import selection
 from rlhf_data.reports.page import Run, render
 from rlhf_data.sql import queries
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports
+from rlhf_data.storage.atomic import atomically
 
 
 class Paths(NamedTuple):
@@ -28,7 +29,7 @@ class Paths(NamedTuple):
 
 def main(at: Paths) -> None:
     project, profile = params.project(), params.load()
-    figures, iterations = queries.figures(at.evaluate, project.policies), list(project.iterations)
+    figures, iterations = reports.figures(at.evaluate, project.policies), list(project.iterations)
     table, best = selection.policies(figures), selection.chosen(figures, profile.report.select_by)
     # params say which iterations count: the folders may hold those of an earlier, longer run too
     parts = {"generations": [at.generations / t for t in iterations]}
@@ -38,21 +39,21 @@ def main(at: Paths) -> None:
         samples=profile.generate.samples,
         chosen=best,
         policies=table,
-        training=queries.curves(at.training, [*project.policies, "reward"]),
-        reward=queries.figure(at.reward),
+        training=reports.curves(at.training, [*project.policies, "reward"]),
+        reward=reports.figure(at.reward),
         iterations=queries.run("iterations", parts),
-        length_bias=queries.figures(at.length_bias, iterations),
+        length_bias=reports.figures(at.length_bias, iterations),
         length_maps={t: (at.length_bias / f"{t}.svg").read_text(encoding="utf8") for t in iterations},
-        length_penalties=queries.curves(at.length_penalty, iterations),
+        length_penalties=reports.curves(at.length_penalty, iterations),
         length_penalty=profile.pair.length_penalty,
-        hacking=queries.curve(at.hacking),
-        cleaning=queries.curve(at.cleaning),
+        hacking=reports.curve(at.hacking),
+        cleaning=reports.curve(at.cleaning),
         examples=queries.run("examples", {"pairs": parts["pairs"][-1]}, prompts=profile.report.examples),
     )
-    tables.write_csv(table, at.policies)
-    tables.write_json(best, at.chosen)
+    reports.write_csv(table, at.policies)
+    reports.write_json(best, at.chosen)
     html = render(run)
-    tables.atomically(at.page, lambda partial: partial.write_text(html, encoding="utf8"))
+    atomically(at.page, lambda partial: partial.write_text(html, encoding="utf8"))
 
 
 if __name__ == "__main__":

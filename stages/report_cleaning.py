@@ -5,7 +5,7 @@ from pathlib import Path
 from rlhf_data import cli
 from rlhf_data.cleaning import ingest_counts
 from rlhf_data.schemas import Counts, MixRejects, Rejects
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports, tables
 
 
 def main(counts: Path, ingest: Path, prompts: Path, mixes: Path, rejects: Path, report: Path) -> None:
@@ -16,7 +16,7 @@ def main(counts: Path, ingest: Path, prompts: Path, mixes: Path, rejects: Path, 
 
     tables.write_parts(dropped.items(), rejects, Rejects)
     tables.write_parts(tables.read_parts(mixes, MixRejects).items(), rejects / "mixes", MixRejects)
-    tables.write_csv(ingest_counts.report(ingested, dropped, late), report)
+    reports.write_csv(ingest_counts.report(ingested, dropped, late), report)
 
 
 if __name__ == "__main__":

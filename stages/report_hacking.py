@@ -7,7 +7,7 @@ import polars as pl
 from rlhf_data import cli, params
 from rlhf_data.evaluation import drift, metrics
 from rlhf_data.sql import queries
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports
 
 
 def main(evaluations: Path, logprobs: Path, second_opinions: Path, report: Path) -> None:
@@ -19,7 +19,7 @@ def main(evaluations: Path, logprobs: Path, second_opinions: Path, report: Path)
             repetition_words=section.repetition_words, refusals=section.refusals,
         )  # fmt: skip
         found.append(answer.select(pl.lit(policy).alias("policy"), pl.all()))
-    tables.write_csv(metrics.rounded(pl.concat(found, how="vertical_relaxed")), report)
+    reports.write_csv(metrics.rounded(pl.concat(found, how="vertical_relaxed")), report)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 from rlhf_data import cli, params
 from rlhf_data.evaluation import reward_tests
 from rlhf_data.schemas import RewardTests, Verdicts
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports, tables
 
 
 def main(tests: Path, table: Path, report: Path) -> None:
@@ -16,8 +16,8 @@ def main(tests: Path, table: Path, report: Path) -> None:
     beside = reward_tests.baselines(pairs, seed=seed)
     ties = profile.benchmark_pairs.ties
     figures = reward_tests.figures(pairs, {**found, **beside}, ties=ties, resamples=resamples, seed=seed)
-    tables.write_csv(figures, table)
-    tables.write_json(reward_tests.scores(figures), report)
+    reports.write_csv(figures, table)
+    reports.write_json(reward_tests.scores(figures), report)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from rlhf_data.loop import pairs
 from rlhf_data.reports import length_charts
 from rlhf_data.schemas import Generations, Rewards
 from rlhf_data.sql import queries
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports, tables
+from rlhf_data.storage.atomic import atomically
 
 
 def main(generations: Path, scores: Path, rewards: Path, report: Path, heatmap: Path, curve: Path, sweep: Path) -> None:
@@ -22,16 +23,16 @@ def main(generations: Path, scores: Path, rewards: Path, report: Path, heatmap: 
     found = length_bias.summary(by_prompt)
     cells = length_bias.cells(by_prompt, length_bins=section.length_bins, correlation_bins=section.correlation_bins)
     drawn = length_charts.heatmap(cells, found, title=f"Correlation of reward and length, {report.stem}")
-    tables.write_json(found, report)
-    tables.atomically(heatmap, partial(Path.write_text, data=drawn.svg, encoding="utf8"))
-    tables.write_csv(metrics.rounded(queries.run("reward_curve", judged, bins=section.length_bins)), curve)
+    reports.write_json(found, report)
+    atomically(heatmap, partial(Path.write_text, data=drawn.svg, encoding="utf8"))
+    reports.write_csv(metrics.rounded(queries.run("reward_curve", judged, bins=section.length_bins)), curve)
     parts = tables.side_by_side((generations, Generations), (rewards, Rewards), rows=pairs.ROWS)
     tried = length_penalty.sweep(
         starmap(pairs.with_rewards, parts),
         length_penalty.penalties(section.penalty_low, section.penalty_high, section.penalties),
         **vars(profile.pair),
     )
-    tables.write_csv(metrics.rounded(tried), sweep)
+    reports.write_csv(metrics.rounded(tried), sweep)
 
 
 if __name__ == "__main__":

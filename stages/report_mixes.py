@@ -10,13 +10,13 @@ from rlhf_data.cleaning import mix_counts, mixes
 from rlhf_data.reports import mix_card
 from rlhf_data.schemas import Counts, MixRejects, Preferences
 from rlhf_data.sources import formats
-from rlhf_data.sql import queries
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports, tables
+from rlhf_data.storage.atomic import atomically
 
 
 def main(counts: Path, made: Path, dropped: Path, table5: Path, report: Path, out: Path) -> None:
     project, profile = params.project(), params.load()
-    ingested, figures = tables.read(counts, Counts), queries.curve(table5)
+    ingested, figures = tables.read(counts, Counts), reports.curve(table5)
     rejects, found = tables.read_parts(dropped, MixRejects), []
     abouts = {name: formats.about(one.format) for name, one in profile.ingest.sources.items()}
     origins = mix_card.origins(profile.ingest.sources, abouts, seed=profile.seed)
@@ -27,8 +27,8 @@ def main(counts: Path, made: Path, dropped: Path, table5: Path, report: Path, ou
             name, account=found[-1], origins=origins, figures=figures, wanted=wanted, rules=profile.clean,
             profile=project.profile, held_out=profile.held_out, seed=profile.seed,
         )  # fmt: skip
-        tables.atomically(out / f"{name}.md", partial(Path.write_text, data=card, encoding="utf8"))
-    tables.write_csv(pl.concat(found), report)
+        atomically(out / f"{name}.md", partial(Path.write_text, data=card, encoding="utf8"))
+    reports.write_csv(pl.concat(found), report)
 
 
 if __name__ == "__main__":

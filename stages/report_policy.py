@@ -5,7 +5,7 @@ from pathlib import Path
 from rlhf_data import cli, params
 from rlhf_data.evaluation import metrics
 from rlhf_data.schemas import Evaluations
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports, tables
 
 
 def main(evaluations: Path, base: Path, report: Path) -> None:
@@ -17,7 +17,7 @@ def main(evaluations: Path, base: Path, report: Path) -> None:
         for split in ("test", "dev")
     )
 
-    tables.write_json({**test, "dev": dev}, report)
+    reports.write_json({**test, "dev": dev}, report)
 
 
 if __name__ == "__main__":

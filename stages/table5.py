@@ -6,7 +6,7 @@ from rlhf_data import cli, params
 from rlhf_data.cleaning import table5
 from rlhf_data.schemas import Counts, Lengths, Preferences, Rejects
 from rlhf_data.sources import formats
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports, tables
 
 
 def main(preferences: Path, lengths: Path, counts: Path, dropped: Path, report: Path) -> None:
@@ -20,7 +20,7 @@ def main(preferences: Path, lengths: Path, counts: Path, dropped: Path, report: 
     table = table5.table(found, abouts)
     ingested, rejects = tables.read(counts, Counts), tables.read(dropped, Rejects)
     table5.refuse_others(table, profile.table5.complete, ingested=ingested, rejects=rejects, abouts=abouts)
-    tables.write_csv(table, report)
+    reports.write_csv(table, report)
 
 
 if __name__ == "__main__":

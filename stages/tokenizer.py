@@ -6,6 +6,7 @@ from rlhf_data import cli, params
 from rlhf_data.models import tokenizers
 from rlhf_data.schemas import Instructions
 from rlhf_data.storage import tables
+from rlhf_data.storage.atomic import atomically
 
 
 def main(instructions: Path, out: Path) -> None:
@@ -19,7 +20,7 @@ def main(instructions: Path, out: Path) -> None:
             size = tokenizers.fetch(str(section.hub), section.revision, folder)
         print(f"{size} tokens in the vocabulary")
 
-    tables.atomically(out, save)
+    atomically(out, save)
 
 
 if __name__ == "__main__":

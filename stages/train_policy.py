@@ -5,7 +5,8 @@ from pathlib import Path
 from rlhf_data import cli, params
 from rlhf_data.loop.history import in_scope
 from rlhf_data.schemas import History
-from rlhf_data.storage import fingerprints, journal, tables
+from rlhf_data.storage import fingerprints, journal, reports, tables
+from rlhf_data.storage.atomic import atomically
 from rlhf_data.training import trainers
 
 
@@ -19,9 +20,9 @@ def main(history: Path, previous: Path, initial: Path, iteration: str, out: Path
 
         def train(folder: Path) -> None:
             steps = trainers.train_policy(section, pairs, init, seed=profile.seed, work=work, out=folder)
-            tables.write_csv(steps, log)
+            reports.write_csv(steps, log)
 
-        tables.atomically(out, train)
+        atomically(out, train)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from pathlib import Path
 from rlhf_data import cli, params
 from rlhf_data.judges import both_orders
 from rlhf_data.schemas import Preferences
-from rlhf_data.storage import fingerprints, journal, tables
+from rlhf_data.storage import fingerprints, journal, reports, tables
+from rlhf_data.storage.atomic import atomically
 from rlhf_data.training import pairwise_model
 
 
@@ -20,9 +21,9 @@ def main(mix: Path, initial: Path, out: Path, log: Path) -> None:
 
         def train(folder: Path) -> None:
             steps = pairwise_model.train_preference(section, shown, base, seed=profile.seed, work=work, out=folder)
-            tables.write_csv(steps, log)
+            reports.write_csv(steps, log)
 
-        tables.atomically(out, train)
+        atomically(out, train)
 
 
 if __name__ == "__main__":

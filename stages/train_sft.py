@@ -5,7 +5,8 @@ from pathlib import Path
 from rlhf_data import cli, params
 from rlhf_data.models import tokenizers
 from rlhf_data.schemas import Instructions
-from rlhf_data.storage import fingerprints, journal, tables
+from rlhf_data.storage import fingerprints, journal, reports, tables
+from rlhf_data.storage.atomic import atomically
 from rlhf_data.training import trainers
 
 
@@ -21,10 +22,10 @@ def main(instructions: Path, tokenizer: Path, out: Path, log: Path, report: Path
 
         def train(folder: Path) -> None:
             steps = trainers.train_sft(section, messages, tokenizer, seed=profile.seed, work=work, out=folder)
-            tables.write_csv(steps, log)
+            reports.write_csv(steps, log)
 
-        tables.atomically(out, train)
-    tables.write_json(tokenizers.lengths(tokens, max_length=section.max_length), report)
+        atomically(out, train)
+    reports.write_json(tokenizers.lengths(tokens, max_length=section.max_length), report)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from rlhf_data.errors import TableError
-from rlhf_data.sources.records import About
+from rlhf_data.sources.about import About
 
 COUNTS = ("prompts", "pairs")
 TOKENS = ("prompt_tokens", "chosen_tokens", "rejected_tokens")  # means over pairs, of the profile's own tokenizer

@@ -92,9 +92,9 @@ def give(
         rows = Path(folder) / "answer"
         _save(answer, rows, written)
         if out:
-            from rlhf_data.storage import tables  # takes longer to load than most answers
+            from rlhf_data.storage.atomic import atomically
 
-            tables.atomically(out, lambda partial: shutil.copyfile(rows, partial))
+            atomically(out, lambda partial: shutil.copyfile(rows, partial))
         else:
             with rows.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)

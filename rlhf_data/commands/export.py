@@ -23,6 +23,7 @@ from rlhf_data.sharing import exchange, export_card
 from rlhf_data.sources import formats
 from rlhf_data.sql.layout import TABLES
 from rlhf_data.storage import revisions, tables
+from rlhf_data.storage.atomic import atomically
 
 Layout = Literal["hf", "jsonl", "trl", "responses_rewards"]
 SUFFIXES = {"hf": "parquet", "trl": "parquet", "jsonl": "jsonl", "responses_rewards": "jsonl"}
@@ -73,7 +74,7 @@ def main(
         (partial / "README.md").write_text(text, encoding="utf8")
 
     with _root(project, name, at) as root:
-        tables.atomically(out, save)
+        atomically(out, save)
     print(f"{out}: {name} as {layout}: {', '.join(f'{split} {number} rows' for split, number in rows.items())}")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rlhf_data import cli
 from rlhf_data.errors import ParamsError
-from rlhf_data.storage import tables
+from rlhf_data.storage.atomic import atomically
 
 TEMPLATE = Path(".dvc/plots/offline.html")
 GLOBALS = "Object.assign(window, {vega, vegaLite, vegaEmbed})"  # DVC's own scripts call vegaEmbed
@@ -48,7 +48,7 @@ def template() -> str:
 def main() -> None:
     if not TEMPLATE.parent.parent.is_dir():
         raise ParamsError(f"{TEMPLATE.parent.parent}: absent; run this from the project's root")
-    tables.atomically(TEMPLATE, lambda partial: partial.write_text(template(), encoding="utf8"))
+    atomically(TEMPLATE, lambda partial: partial.write_text(template(), encoding="utf8"))
     print(f"{TEMPLATE}: `dvc plots show` now draws without a network")
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from rlhf_data.params.cleaning import CleanParams, MixParams
 from rlhf_data.params.sources import Source, WorldSource
 from rlhf_data.reports import templates
-from rlhf_data.sources.records import About
+from rlhf_data.sources.about import About
 
 
 class Origin(NamedTuple):

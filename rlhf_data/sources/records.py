@@ -1,4 +1,4 @@
-"""What one raw record of a source becomes, how a source says that a record is bad, and what a data set is."""
+"""What one raw record of a source becomes, and how a source says that a record is bad."""
 
 from __future__ import annotations
 
@@ -51,30 +51,6 @@ class BadRecord(ValueError):  # noqa: N818  # the record is at fault, not the pr
         super().__init__(f"{rule}: {detail}")
         self.rule = rule
         self.detail = detail
-
-
-class Expected(NamedTuple):
-    """What a data set should come to, where a publication says so; tokens are means over pairs (LLaMA-3-8B's)."""
-
-    raw: int | None = None  # records of the split that is used
-    prompts: int | None = None
-    pairs: int | None = None
-    prompt_tokens: float | None = None
-    chosen_tokens: float | None = None
-    rejected_tokens: float | None = None
-
-
-class About(NamedTuple):
-    """A data set as its publishers describe it: for licences, citations and acceptance checks."""
-
-    title: str
-    url: str
-    licence: str  # an SPDX id where there is one
-    non_commercial: bool
-    citation: str
-    responses: str  # who wrote them
-    annotator: str  # who compared or scored them; empty where nobody did
-    expected: Expected = Expected()
 
 
 def compared(first: Response, second: Response) -> Comparison:

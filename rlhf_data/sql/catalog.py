@@ -70,7 +70,7 @@ def write(project: Path, path: Path) -> list[str]:
     """
     import duckdb
 
-    from rlhf_data.storage import tables
+    from rlhf_data.storage.atomic import atomically
 
     def save(partial: Path) -> None:
         with duckdb.connect(str(partial), config={"python_enable_replacements": False}) as db:
@@ -78,7 +78,7 @@ def write(project: Path, path: Path) -> list[str]:
             names.extend(row[0] for row in db.sql("select view_name from duckdb_views() where not internal").fetchall())
 
     names: list[str] = []
-    tables.atomically(path, save)
+    atomically(path, save)
     if not names:
         path.unlink()
         raise TableError(f"{project}: no table is there\n  `dvc repro` makes them, `dvc pull` fetches them")

@@ -1,4 +1,4 @@
-"""A named question and the Parquet tables it asks of → the answer; and the reports of other stages, read back.
+"""A named question and the Parquet tables it asks of → the answer.
 
 Each question is `sql/<name>.sql`. Its tables are views over files and its parameters are `$values`: no text is pasted
 into SQL, and a Python variable cannot stand in for a table.
@@ -6,8 +6,7 @@ into SQL, and a Python variable cannot stand in for a table.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 Source = Path | str | Sequence[Path]  # a file, a folder of parts, a glob, or several of them
 QUESTIONS = files("rlhf_data.sql")
-ABSENT = "no such report\n  `dvc repro` makes it"
 
 
 def run(name: str, tables: Mapping[str, Source], **params: Any) -> pl.DataFrame:
@@ -51,40 +49,6 @@ def text(name: str) -> str:
     if name not in names():
         raise TableError(f"query {name}: there is no {name}.sql; there are: {', '.join(names())}")
     return (QUESTIONS / f"{name}.sql").read_text(encoding="utf8")
-
-
-def figures(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """`<folder>/<name>.json` of each name; raises `TableError` where one is absent."""
-    return {name: figure(folder / f"{name}.json") for name in names}
-
-
-def figure(path: Path) -> dict[str, Any]:
-    """A small report of another stage."""
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf8"))
-    except FileNotFoundError as error:
-        raise TableError(f"{path}: {ABSENT}") from error
-    except ValueError as error:
-        raise TableError(f"{path}: not JSON: {error}") from error
-    return found
-
-
-def curves(folder: Path, names: Iterable[str]) -> dict[str, pl.DataFrame]:
-    """`<folder>/<name>.csv` of each name; raises `TableError` where one is absent."""
-    return {name: curve(folder / f"{name}.csv") for name in names}
-
-
-def curve(path: Path) -> pl.DataFrame:
-    """A small table of another stage: a training's log, or counts."""
-    import polars as pl
-
-    try:
-        # all rows decide a column's type: the first ones of a log may lack a measure
-        return pl.read_csv(path, infer_schema_length=None)
-    except FileNotFoundError as error:
-        raise TableError(f"{path}: {ABSENT}") from error
-    except pl.exceptions.PolarsError as error:
-        raise TableError(f"{path}: not CSV: {error}") from error
 
 
 def _globs(source: Source) -> list[str]:

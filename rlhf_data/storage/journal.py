@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,11 @@ import dataframely as dy
 import polars as pl
 
 from rlhf_data.errors import TableError
-from rlhf_data.storage import locks, revisions, tables
+from rlhf_data.storage import locks, revisions
+from rlhf_data.storage.atomic import atomically
+
+# Unfinished work, outside every output; of the project itself where DVC runs an experiment in a copy that it deletes
+JOURNAL = Path(os.path.relpath(os.environ.get("DVC_ROOT", "."))) / "data/.journal"
 
 KEYS = ["low", "high"]  # hash of what decides a row
 PLACES = {"file": pl.UInt32, "place": pl.UInt32}
@@ -29,7 +34,7 @@ def folder(name: str, job: str, *, of: Path) -> Iterator[Path]:
 
     Raises `StorageError` where another process does the same work.
     """
-    path = tables.JOURNAL / f"{name}-{job}"
+    path = JOURNAL / f"{name}-{job}"
     with locks.held(path.with_suffix(".lock"), f"the work on {of}"):
         yield path
         if locks.is_first():
@@ -147,5 +152,5 @@ class Rows:
 
 def _saved(content: bytes, folder: Path) -> Path:
     path = folder / f"{hashlib.sha256(content).hexdigest()}.parquet"
-    tables.atomically(path, lambda partial: partial.write_bytes(content))
+    atomically(path, lambda partial: partial.write_bytes(content))
     return path

@@ -5,23 +5,16 @@ A table is one Parquet file, or a folder of Parquet parts whose names give their
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import dataframely as dy
 import polars as pl
 
-from rlhf_data.errors import StorageError, TableError
-from rlhf_data.storage import locks
-
-# Unfinished work, outside every output; of the project itself where DVC runs an experiment in a copy that it deletes
-JOURNAL = Path(os.path.relpath(os.environ.get("DVC_ROOT", "."))) / "data/.journal"
+from rlhf_data.errors import TableError
+from rlhf_data.storage.atomic import atomically
 
 S = TypeVar("S", bound=dy.Schema)
 
@@ -148,48 +141,3 @@ def check(table: pl.DataFrame, schema: type[S], path: Path) -> dy.DataFrame[S]:
 def read_parts(path: Path, schema: type[dy.Schema]) -> dict[str, pl.DataFrame]:
     """A folder's parts by name, each checked."""
     return {part.stem: read(part, schema) for part in sorted(path.glob("*.parquet"))}
-
-
-def write_csv(table: pl.DataFrame, path: Path) -> None:
-    """A small report: a curve or a count, for Git and for DVC's plots."""
-    atomically(path, table.write_csv)
-
-
-def write_json(values: dict[str, Any], path: Path) -> None:
-    """A small report: one policy's or one step's figures, for Git and for DVC's metrics."""
-    atomically(path, lambda partial: partial.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n"))
-
-
-def atomically(path: Path, save: Callable[[Path], Any]) -> None:
-    """Lets `save` write a file or folder beside `path`, then renames it into place.
-
-    Raises `StorageError` where the disk is full; nothing half-written is left. Of several processes that were launched
-    together, the first one writes; what the others save goes.
-    """
-    if not locks.is_first():
-        with tempfile.TemporaryDirectory() as folder:
-            save(Path(folder) / path.name)
-        return
-    partial = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove(partial)
-    try:
-        save(partial)
-        _remove(path) if path.is_dir() else None
-        os.replace(partial, path)
-    except BaseException as error:
-        _remove(partial)
-        # each library wraps the system's error in one of its own
-        if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
-            raise StorageError(
-                f"{path}: the disk is full ({shutil.disk_usage(path.parent).free / 2**20:.0f} MiB free now); "
-                "nothing half-written was left\n  make room (`dvc gc -w` drops old versions), then `dvc repro` goes on"
-            ) from error
-        raise
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

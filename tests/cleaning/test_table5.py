@@ -10,7 +10,7 @@ import pytest
 from rlhf_data.cleaning import table5
 from rlhf_data.errors import TableError
 from rlhf_data.schemas import Counts, Lengths, Rejects
-from rlhf_data.sources.records import About, Expected
+from rlhf_data.sources.about import About, Expected
 
 EXPECTED = Expected(raw=10, prompts=3, pairs=6, prompt_tokens=20.0, chosen_tokens=5.0, rejected_tokens=2.5)
 ABOUT = About("Zoo", "https://zoo.example", "CC-BY-NC-4.0", True, "A. Keeper (2024). Zoo.", "LLM", "human", EXPECTED)

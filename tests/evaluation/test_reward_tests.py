@@ -18,7 +18,7 @@ from rlhf_data.inference.protocols import Comparison
 from rlhf_data.schemas import Message, Preferences, Rejects, RewardTests, Verdicts
 from rlhf_data.sources import formats, readers
 from rlhf_data.sources.records import BadRecord
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports, tables
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "data"
@@ -160,7 +160,7 @@ def test_a_judge_without_any_verdict_is_counted(tmp_path: Path) -> None:
     found = figures(pairs, {"mute": silent, **reward_tests.baselines(pairs, seed=0)}, "wrong")
     row = found.row(0, named=True)
     assert (row["judge"], row["accuracy"], row["no_verdict"], row["consistency"]) == ("mute", 0.0, 2, None)
-    tables.write_json(reward_tests.scores(found), tmp_path / "scores.json")  # holds no NaN
+    reports.write_json(reward_tests.scores(found), tmp_path / "scores.json")  # holds no NaN
     assert json.loads((tmp_path / "scores.json").read_text())["mute"]["zoo"]["no_verdict"] == 2
 
 

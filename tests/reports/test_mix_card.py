@@ -8,7 +8,7 @@ from rlhf_data.cleaning import table5
 from rlhf_data.params.cleaning import CleanParams, ContaminationParams, EvaluationSet, MixParams, NearDuplicateParams
 from rlhf_data.params.sources import FileSource, WorldSource
 from rlhf_data.reports import mix_card
-from rlhf_data.sources.records import About, Expected
+from rlhf_data.sources.about import About, Expected
 
 ABOUT = About("Zoo", "https://zoo.example", "CC-BY-NC-4.0", True, "A. Keeper (2024). Zoo.", "LLM", "human", Expected())
 SOURCES: dict[str, tuple[FileSource | WorldSource, About | None]] = {

@@ -16,7 +16,7 @@ from rlhf_data.errors import StorageError, TableError
 from rlhf_data.reports.mix_card import Origin
 from rlhf_data.schemas import Generations, Preferences, Prompts, Rewards
 from rlhf_data.sharing import exchange, export_card
-from rlhf_data.sources.records import About, Expected
+from rlhf_data.sources.about import About, Expected
 from rlhf_data.storage import tables
 
 PROMPT = [{"role": "user", "content": "Name a fish."}]

@@ -9,6 +9,7 @@ import pytest
 
 from rlhf_data.errors import TableError
 from rlhf_data.sql import queries
+from rlhf_data.storage import reports
 
 # prompt, sample, chars, finish_reason, reward; b's rewards are all equal, c's lengths are
 FIRST = [
@@ -123,12 +124,12 @@ def test_reports_are_read_back(tmp_path: Path) -> None:
     (tmp_path / "iter0.json").write_text('{"reward": 1.5, "gold_reward": null}')
     (tmp_path / "iter0.csv").write_text("step,loss\n1,0.5\n2,\n")
 
-    assert queries.figures(tmp_path, ["iter0"]) == {"iter0": {"reward": 1.5, "gold_reward": None}}
-    assert queries.curves(tmp_path, ["iter0"])["iter0"].rows() == [(1, 0.5), (2, None)]
+    assert reports.figures(tmp_path, ["iter0"]) == {"iter0": {"reward": 1.5, "gold_reward": None}}
+    assert reports.curves(tmp_path, ["iter0"])["iter0"].rows() == [(1, 0.5), (2, None)]
 
 
 def test_an_absent_report_is_named(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"iter7\.json: no such report"):
-        queries.figures(tmp_path, ["iter7"])
+        reports.figures(tmp_path, ["iter7"])
     with pytest.raises(TableError, match=r"iter7\.csv: no such report"):
-        queries.curves(tmp_path, ["iter7"])
+        reports.curves(tmp_path, ["iter7"])

@@ -21,7 +21,7 @@ ON, VALUES = ["prompt_id", "response_id", "job"], ["reward"]
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tables, "JOURNAL", Path("data/.journal"))
+    monkeypatch.setattr(journal, "JOURNAL", Path("data/.journal"))
 
 
 def wanted(texts: str, job: str = "j") -> pl.DataFrame:
@@ -68,7 +68,7 @@ def test_alike_rows_are_computed_once_and_all_filled(capsys: pytest.CaptureFixtu
     assert "4 rows wanted (2 distinct): 0 from the previous version, 0 from an interrupted run, 2 to compute" in (
         capsys.readouterr().out
     )
-    assert not list(tables.JOURNAL.glob("*/*"))
+    assert not list(journal.JOURNAL.glob("*/*"))
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 5])
@@ -87,7 +87,7 @@ def test_what_was_ready_at_an_interruption_is_not_computed_again(
 def test_a_damaged_part_is_computed_again(damage: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KeyboardInterrupt):
         run("abcd", after=4, part=4)
-    (part,) = (tables.JOURNAL / "rewards-iter1-j").iterdir()
+    (part,) = (journal.JOURNAL / "rewards-iter1-j").iterdir()
     content = bytearray(part.read_bytes())
     if damage == "flipped":
         content[12] ^= 1
@@ -102,7 +102,7 @@ def test_a_damaged_part_is_computed_again(damage: str, capsys: pytest.CaptureFix
 
 def test_a_part_of_another_layout_is_not_used(capsys: pytest.CaptureFixture[str]) -> None:
     content = pl.DataFrame({"prompt_id": ["p"], "score": [1.0]})
-    folder = tables.JOURNAL / "rewards-iter1-j"
+    folder = journal.JOURNAL / "rewards-iter1-j"
     folder.mkdir(parents=True)
     content.write_parquet(folder / "x")
     (folder / "x").rename(folder / f"{hashlib.sha256((folder / 'x').read_bytes()).hexdigest()}.parquet")

@@ -14,7 +14,8 @@ import pytest
 
 from rlhf_data.errors import StorageError, TableError
 from rlhf_data.schemas import Pairs, Prompts, Rewards
-from rlhf_data.storage import tables
+from rlhf_data.storage import reports, tables
+from rlhf_data.storage.atomic import atomically
 
 PROMPT = [{"role": "user", "content": "Name a fish."}]
 ROWS = [("a", 0, 1, "rm", "x", 0.5, "j"), ("a", 1, 1, "rm", "y", -1.5, "j"), ("b", 0, 1, "rm", "x", 2.0, "j")]
@@ -175,7 +176,7 @@ def fail_in_a_folder(partial: Path) -> None:
 def test_a_save_that_fails_leaves_nothing(tmp_path: Path) -> None:
     for save in (fail, fail_in_a_folder):
         with pytest.raises(KeyboardInterrupt):
-            tables.atomically(tmp_path / "t", save)
+            atomically(tmp_path / "t", save)
     assert files(tmp_path) == []
 
 
@@ -185,7 +186,7 @@ def test_a_save_that_fails_keeps_the_old_file_and_folder(tmp_path: Path) -> None
     (tmp_path / "folder" / "part").write_text("old")
     for name, save in (("file", fail), ("folder", fail_in_a_folder)):
         with pytest.raises(KeyboardInterrupt):
-            tables.atomically(tmp_path / name, save)
+            atomically(tmp_path / name, save)
     assert files(tmp_path) == ["file", "folder", "folder/part"]
     assert (tmp_path / "file").read_text() == "old"
 
@@ -214,12 +215,12 @@ def test_chunks_leave_no_trace(tmp_path: Path) -> None:
 
 
 def test_small_reports(tmp_path: Path) -> None:
-    tables.write_csv(pl.DataFrame({"step": [1, 2], "loss": [0.5, None]}), tmp_path / "log.csv")
+    reports.write_csv(pl.DataFrame({"step": [1, 2], "loss": [0.5, None]}), tmp_path / "log.csv")
     assert (tmp_path / "log.csv").read_text() == "step,loss\n1,0.5\n2,\n"
-    tables.write_json({"reward": 0.5, "gold": None}, tmp_path / "r.json")
+    reports.write_json({"reward": 0.5, "gold": None}, tmp_path / "r.json")
     assert json.loads((tmp_path / "r.json").read_text()) == {"reward": 0.5, "gold": None}
     with pytest.raises(ValueError, match="Out of range float"):
-        tables.write_json({"reward": float("nan")}, tmp_path / "r.json")
+        reports.write_json({"reward": float("nan")}, tmp_path / "r.json")
     assert files(tmp_path) == ["log.csv", "r.json"]
 
 

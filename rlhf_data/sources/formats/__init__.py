@@ -20,7 +20,8 @@ from types import ModuleType
 from typing import Any
 
 from rlhf_data.errors import SourceError
-from rlhf_data.sources.records import About, Row
+from rlhf_data.sources.about import About
+from rlhf_data.sources.records import Row
 
 KINDS = ("preferences", "instructions", "prompts")
 

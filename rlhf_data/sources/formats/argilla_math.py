@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.sources import chats, fields
-from rlhf_data.sources.records import About, BadRecord, Comparison, Expected, Prompt
+from rlhf_data.sources.about import About, Expected
+from rlhf_data.sources.records import BadRecord, Comparison, Prompt
 
 ABOUT = About(
     title="Argilla-Math",

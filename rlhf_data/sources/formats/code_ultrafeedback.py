@@ -14,7 +14,8 @@ from typing import Any
 
 from rlhf_data.schemas import Message
 from rlhf_data.sources import chats, fields
-from rlhf_data.sources.records import About, BadRecord, Comparison, Expected, Prompt, Response
+from rlhf_data.sources.about import About, Expected
+from rlhf_data.sources.records import BadRecord, Comparison, Prompt, Response
 
 ABOUT = About(
     title="CodeUltraFeedback",

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from rlhf_data.sources.about import About
 from rlhf_data.sources.formats.single_prompt import prompts
-from rlhf_data.sources.records import About
 
 __all__ = ["ABOUT", "prompts"]
 

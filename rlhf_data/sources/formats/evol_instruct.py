@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from rlhf_data.sources.about import About, Expected
 from rlhf_data.sources.formats.conversations import instructions, prompts
-from rlhf_data.sources.records import About, Expected
 
 __all__ = ["ABOUT", "instructions", "prompts"]
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.sources import fields, transcripts
-from rlhf_data.sources.records import About, Comparison, Expected, Prompt
+from rlhf_data.sources.about import About, Expected
+from rlhf_data.sources.records import Comparison, Prompt
 
 ABOUT = About(
     title="HH-RLHF",

@@ -14,7 +14,8 @@ from typing import Any
 from rlhf_data.hashing import fraction
 from rlhf_data.schemas import Message
 from rlhf_data.sources import fields, transcripts
-from rlhf_data.sources.records import About, BadRecord, Comparison, Expected, Prompt, Response, compared
+from rlhf_data.sources.about import About, Expected
+from rlhf_data.sources.records import BadRecord, Comparison, Prompt, Response, compared
 
 ABOUT = About(
     title="Nectar",

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.sources import chats, fields
-from rlhf_data.sources.records import About, Conversation, Prompt
+from rlhf_data.sources.about import About
+from rlhf_data.sources.records import Conversation, Prompt
 
 ABOUT = About(
     title="Orca-Math",

@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import Any
 
 from rlhf_data.sources import chats, fields
-from rlhf_data.sources.records import About, BadRecord, Prompt, Response
+from rlhf_data.sources.about import About
+from rlhf_data.sources.records import BadRecord, Prompt, Response
 
 ABOUT = About(
     title="XSTest",
