@@ -11,24 +11,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate
 from typing import Any, NamedTuple
 
-import dataframely as dy
 import polars as pl
-import pyarrow as pa
 
+from rlhf_data.cleaning.growing import Growing
 from rlhf_data.cleaning.pairing import Groups
 from rlhf_data.cleaning.validation import TABLES, Place, Values
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import fraction
 from rlhf_data.params.sources import Source, WorldSource
-from rlhf_data.schemas import Message, Rejects
+from rlhf_data.schemas import Rejects
 from rlhf_data.sources.records import BadRecord, Response, Row
 
 RAW_CHARS = 20_000  # of a dropped record that are kept to look at
 DETAIL_CHARS = 500
-CHUNK_ROWS = 100_000  # that are held as Python objects, which take more memory than columns
 
 
 class Cleaned(NamedTuple):
@@ -39,37 +36,6 @@ class Cleaned(NamedTuple):
     rejects: pl.DataFrame
     raw: int
     kept: int
-
-
-class Growing:
-    """A table to which rows are added one at a time."""
-
-    def __init__(self, schema: type[dy.Schema]) -> None:
-        self._types = schema.create_empty().schema
-        self._chunks: list[pl.DataFrame] = [schema.create_empty()]
-        self._columns: dict[str, list[Any]] = {name: [] for name in self._types}
-        self._held = 0
-
-    def append(self, values: Values) -> None:
-        for name, column in self._columns.items():
-            column.append(values[name])
-        self._held += 1
-        if self._held == CHUNK_ROWS:
-            self._flush()
-
-    def frame(self) -> pl.DataFrame:
-        self._flush()
-        return pl.concat(self._chunks)
-
-    def _flush(self) -> None:
-        if self._held:
-            columns = {
-                name: _messages(values) if isinstance(self._types[name], pl.List) else values
-                for name, values in self._columns.items()
-            }
-            self._chunks.append(pl.DataFrame(columns, schema=self._types))
-        self._columns = {name: [] for name in self._columns}
-        self._held = 0
 
 
 def of_source(
@@ -198,17 +164,6 @@ def _check_length(record: object, max_chars: int) -> None:
     chars = len(_json(record, ascii_only=False))
     if chars > max_chars:
         raise BadRecord("too_long", f"{chars} characters; at most {max_chars}")
-
-
-def _messages(conversations: Sequence[Sequence[Message]]) -> pl.Series:
-    """A column of message lists, put together from flat columns: polars takes lists of objects fifty times slower."""
-    turns = [turn for conversation in conversations for turn in conversation]
-    flat = pl.DataFrame(
-        {"role": [turn["role"] for turn in turns], "content": [turn["content"] for turn in turns]},
-        schema={"role": pl.String, "content": pl.String},
-    )
-    ends = pl.Series([0, *accumulate(len(conversation) for conversation in conversations)], dtype=pl.Int64)
-    return pl.Series(pa.LargeListArray.from_arrays(ends.to_arrow(), flat.to_struct().to_arrow()))
 
 
 def _reject(bad: BadRecord, raw: str) -> Values:

@@ -44,11 +44,7 @@ def main(
     """
     name = table.removeprefix("data/").removesuffix(".parquet").rstrip("/")
     kind = name.split("/")[0]
-    known = ["generations"] if layout == "responses_rewards" else list(TABLES)
-    if kind not in known:
-        raise TableError(f"{table}: cannot be exported as {layout}; these can: {', '.join(known)}")
-    if out.exists():
-        raise TableError(f"{out}: exists\n  name a new folder, or remove it")
+    _refuse(table, kind, layout, out)
     schema = getattr(schemas, TABLES[kind].schema)
     suffix, rows, kept = SUFFIXES[layout], Counter[str](), pl.Schema()
     origin = revisions.commit(project, at)
@@ -76,6 +72,14 @@ def main(
     with _root(project, name, at) as root:
         atomically(out, save)
     print(f"{out}: {name} as {layout}: {', '.join(f'{split} {number} rows' for split, number in rows.items())}")
+
+
+def _refuse(table: str, kind: str, layout: Layout, out: Path) -> None:
+    known = ["generations"] if layout == "responses_rewards" else list(TABLES)
+    if kind not in known:
+        raise TableError(f"{table}: cannot be exported as {layout}; these can: {', '.join(known)}")
+    if out.exists():
+        raise TableError(f"{out}: exists\n  name a new folder, or remove it")
 
 
 @contextmanager

@@ -110,11 +110,7 @@ def figures(
     """
     joined = {judge: _with(pairs, found, judge) for judge, found in by_judge.items()}
     rows = []
-    groups: list[tuple[str, str | None, str | None]] = []
-    for test, category, subset in pairs.select("test", "category", "subset").unique(maintain_order=True).iter_rows():
-        groups += [(test, None, None)] if (test, None, None) not in groups else []
-        groups.append((test, category, subset))
-    for test, category, subset in groups:
+    for test, category, subset in _groups(pairs):
         here = pl.col("test") == test
         inside = here if subset is None else here & (pl.col("subset") == subset)
         tables = [table.filter(inside) for table in joined.values()]
@@ -140,6 +136,15 @@ def figures(
     order = pl.col("judge").replace_strict({judge: n for n, judge in enumerate(joined)}, return_dtype=pl.Int64)
     found = pl.DataFrame(rows, infer_schema_length=None)
     return found.sort(order, maintain_order=True).with_columns(pl.col(pl.Float64).round(metrics.DIGITS))
+
+
+def _groups(pairs: pl.DataFrame) -> list[tuple[str, str | None, str | None]]:
+    """Test, category and subset of each row of `figures`: a whole test first, then its subsets."""
+    found: list[tuple[str, str | None, str | None]] = []
+    for test, category, subset in pairs.select("test", "category", "subset").unique(maintain_order=True).iter_rows():
+        found += [(test, None, None)] if (test, None, None) not in found else []
+        found.append((test, category, subset))
+    return found
 
 
 def scores(found: pl.DataFrame) -> dict[str, Any]:

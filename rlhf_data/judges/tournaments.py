@@ -93,36 +93,51 @@ def knock_out(contests: Sequence[Contest], prefer: Prefer) -> list[list[float]]:
     rewards = [[0.0] * len(contest.responses) for contest in contests]
     winners = [set[int]() for _ in contests]
     lower = [list[int]() for _ in contests]
-
-    def meet(players: list[list[int]], *, upwards: bool) -> list[list[int]]:
-        """One round: who stays."""
-        games = [(n, *game) for n, some in enumerate(players) for game in zip(some[::2], some[1::2], strict=False)]
-        stay: list[list[int]] = [[] for _ in players]
-        for (n, first, second), p in zip(games, _verdicts(contests, games, prefer), strict=True):
-            better, worse = (first, second) if p >= DRAW else (second, first)
-            stay[n].append(better if upwards else worse)
-            if upwards:
-                winners[n].add(better)
-                if worse not in winners[n]:
-                    lower[n].append(worse)
-        for n, some in enumerate(players):
-            if len(some) > 1:
-                stay[n] += some[len(some) // 2 * 2 :]
-                for one in stay[n]:
-                    rewards[n][one] += 1 if upwards else -1
-            else:
-                stay[n] = some
-        return stay
-
     upper = [list(range(len(contest.responses))) for contest in contests]
     while any(len(some) > 1 for some in upper):
-        upper = meet(upper, upwards=True)
+        games = _neighbours(upper)
+        wins = _wins(games, _verdicts(contests, games, prefer))
+        for n, better, worse in wins:
+            winners[n].add(better)
+            if worse not in winners[n]:
+                lower[n].append(worse)
+        upper = _next_round(upper, [(n, better) for n, better, _ in wins], rewards, +1)
     for n, some in enumerate(lower):
         for one in some:
             rewards[n][one] = -1
     while any(len(some) > 1 for some in lower):
-        lower = meet(lower, upwards=False)
+        games = _neighbours(lower)
+        wins = _wins(games, _verdicts(contests, games, prefer))
+        lower = _next_round(lower, [(n, worse) for n, _, worse in wins], rewards, -1)
     return rewards
+
+
+def _neighbours(players: list[list[int]]) -> list[tuple[int, int, int]]:
+    """The games of a round: contest, and two responses of it that stand side by side."""
+    return [(n, *game) for n, some in enumerate(players) for game in zip(some[::2], some[1::2], strict=False)]
+
+
+def _wins(games: list[tuple[int, int, int]], verdicts: list[float]) -> list[tuple[int, int, int]]:
+    """Each game's contest, winner and loser."""
+    return [
+        (n, first, second) if p >= DRAW else (n, second, first)
+        for (n, first, second), p in zip(games, verdicts, strict=True)
+    ]
+
+
+def _next_round(
+    players: list[list[int]], through: list[tuple[int, int]], rewards: list[list[float]], worth: int
+) -> list[list[int]]:
+    """Who plays on: those who got `through`, each `worth` one more, and an odd one out; a player alone stays."""
+    stay = [list[int]() if len(some) > 1 else some for some in players]
+    for n, one in through:
+        stay[n].append(one)
+    for n, some in enumerate(players):
+        if len(some) > 1:
+            stay[n] += some[len(some) // 2 * 2 :]
+            for one in stay[n]:
+                rewards[n][one] += worth
+    return stay
 
 
 def _verdicts(contests: Sequence[Contest], games: Sequence[tuple[int, int, int]], prefer: Prefer) -> list[float]:

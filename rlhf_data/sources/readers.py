@@ -13,7 +13,6 @@ import csv
 import gzip
 import hashlib
 import json
-import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -26,12 +25,10 @@ from pyarrow import ArrowException, parquet
 
 from rlhf_data.errors import SourceError
 from rlhf_data.params.cleaning import ContaminationParams
+from rlhf_data.sources import json_arrays
 
 BOM = "\ufeff"  # some editors on Windows put it at the head of a UTF-8 file
-BLOCK = 1 << 20  # characters of an array that are read at once
 BATCH = 1000  # rows of a Parquet file
-SPACE = re.compile(r"[ \t\n\r]*")
-LONGEST_TOKEN = 16  # characters: no number aside, a token that a block cuts is shorter
 
 
 class Pinned(Protocol):
@@ -114,60 +111,14 @@ def _json_lines(path: Path) -> Iterator[object]:
 
 
 def _json_array(path: Path) -> Iterator[object]:
-    decode = json.JSONDecoder().raw_decode
-    read, size = 0, BLOCK
     with _open(path) as file, TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
-        held = text.read(BLOCK).lstrip()
-        if not held:
-            return
-        if not held.startswith("["):
+        try:
+            yield from json_arrays.items(text)
+        except json_arrays.ArrayError as error:
             raise SourceError(
-                f"{path}: not a JSON array, it starts with {held[:20]!r}\n"
-                "  take the array of records out of it; a file with one record a line is named .jsonl"
-            )
-        start = _after_space(held, 1)
-        if held.startswith("]", start):
-            return
-        while True:
-            fault = "it ends within a record"
-            try:
-                record, end = decode(held, start)
-                end = _after_space(held, end)
-            except json.JSONDecodeError as error:
-                fault, end = error.msg, len(held)  # its place is that in a block
-                cut = error.msg.startswith("Unterminated string") or error.pos > len(held) - LONGEST_TOKEN
-                if not cut:
-                    raise _not_json(path, read, fault) from error
-            except ValueError as error:  # a number of thousands of digits
-                raise _not_json(path, read, str(error)) from error
-            if end == len(held):  # what follows a record tells that it is whole
-                block = text.read(size)
-                if not block:
-                    raise _not_json(path, read, fault)
-                held, size = held[start:] + block, size * 2
-                start = _after_space(held, 0)
-                continue
-            yield record
-            read += 1
-            if held[end] == "]":
-                break
-            if held[end] != ",":
-                raise _not_json(path, read, f"{held[end : end + 20]!r} follows a record")
-            start, size = _after_space(held, end + 1), BLOCK
-        if (held[end + 1 :] + text.read(BLOCK)).strip():
-            raise _not_json(path, read, "text follows the array")
-
-
-def _after_space(text: str, start: int) -> int:
-    found = SPACE.match(text, start)
-    return found.end() if found else start
-
-
-def _not_json(path: Path, read: int, fault: str) -> SourceError:
-    return SourceError(
-        f"{path}: not JSON after {read} records: {fault}\n"
-        "  .json is one array; a file with one record a line is named .jsonl"
-    )
+                f"{path}: not a JSON array after {error.read} records: {error}\n"
+                "  .json is one array of records; a file with one record per line is named .jsonl"
+            ) from error
 
 
 def _csv_rows(path: Path) -> Iterator[object]:

@@ -61,7 +61,7 @@ def fit(trainer: Any, section: Training, stage: str) -> pl.DataFrame:
 
     for printed in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(printed)
-    for callback in _callbacks(trainer, section, stage):
+    for callback in (_progress(), _checkpoints(trainer, section, stage)):
         trainer.add_callback(callback)
     with trainer.accelerator.main_process_first():
         last = _last_checkpoint(Path(trainer.args.output_dir))
@@ -85,11 +85,8 @@ def _last_checkpoint(work: Path) -> Path | None:
     return last
 
 
-def _callbacks(trainer: Any, section: Training, stage: str) -> list[Any]:
-    import torch
-    from transformers import TrainerCallback
+def _progress() -> Any:
     from transformers.trainer_callback import ProgressCallback
-    from transformers.trainer_pt_utils import LengthGroupedSampler
 
     class Progress(ProgressCallback):  # type: ignore[misc]
         """A bar that shows the loss, instead of a printed line a step."""
@@ -97,6 +94,14 @@ def _callbacks(trainer: Any, section: Training, stage: str) -> list[Any]:
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
             if self.training_bar is not None and "loss" in (logs or {}):
                 self.training_bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
+
+    return Progress()
+
+
+def _checkpoints(trainer: Any, section: Training, stage: str) -> Any:
+    import torch
+    from transformers import TrainerCallback
+    from transformers.trainer_pt_utils import LengthGroupedSampler
 
     class Checkpoints(TrainerCallback):  # type: ignore[misc]
         """A checkpoint at the first logged step that is `save_steps` or more after the last one.
@@ -134,4 +139,4 @@ def _callbacks(trainer: Any, section: Training, stage: str) -> list[Any]:
             if state.is_world_process_zero:
                 (Path(args.output_dir) / f"checkpoint-{self.saved}" / WHOLE).touch()
 
-    return [Progress(), Checkpoints()]
+    return Checkpoints()

@@ -13,7 +13,7 @@ import pytest
 
 from rlhf_data.errors import SourceError
 from rlhf_data.params.sources import FileSource
-from rlhf_data.sources import readers
+from rlhf_data.sources import json_arrays, readers
 
 TWO = [{"prompt": "Name a fish.", "n": 1}, {"prompt": "Día", "n": 2}]
 LINES = '{"prompt": "Name a fish.", "n": 1}\n\n{"prompt": "Día", "n": 2}'
@@ -85,24 +85,24 @@ ITEMS = [
 
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 64, 1 << 20])
 def test_arrays_are_streamed_whatever_a_block_cuts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(readers, "BLOCK", block)
+    monkeypatch.setattr(json_arrays, "BLOCK", block)
     for number, text in enumerate([json.dumps(ITEMS), json.dumps(ITEMS, indent=2, ensure_ascii=False) + "\n\n"]):
         assert list(readers.records(put(tmp_path / f"{number}.json", text.encode()))) == ITEMS
     found = readers.records(put(tmp_path / "a.json", b'[{"n": 1}, {"n": 2}, {"n": ]'))
     assert [next(found), next(found)] == [{"n": 1}, {"n": 2}]
-    with pytest.raises(SourceError, match="not JSON after 2 records"):
+    with pytest.raises(SourceError, match="not a JSON array after 2 records"):
         next(found)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[1 2]", "'2]' follows a record"),
+        ("[1 2]", "'2]' stands where , or ] must"),
         ("[1, 2] [3]", "text follows the array"),
-        ("[1, 2", "not JSON after 1 records"),
-        ("[1,]", "not JSON after 1 records"),
-        ("[" + "9" * 5000 + "]", "not JSON after 0 records"),
-        ("[1, tru]", "not JSON after 1 records"),
+        ("[1, 2", "not a JSON array after 1 records"),
+        ("[1,]", "not a JSON array after 1 records"),
+        ("[" + "9" * 5000 + "]", "not a JSON array after 0 records"),
+        ("[1, tru]", "not a JSON array after 1 records"),
         ("[" + "[" * 100_000, "nested too deeply"),
     ],
 )
@@ -111,9 +111,9 @@ def test_broken_arrays(tmp_path: Path, text: str, said: str) -> None:
 
 
 def test_a_fault_in_a_long_array_is_told_before_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readers, "BLOCK", 1000)
+    monkeypatch.setattr(json_arrays, "BLOCK", 1000)
     content = '[{"n": 1}, {"n" 2}, ' + '{"n": 3}, ' * 1_000_000
-    with pytest.raises(SourceError, match=r"not JSON after 1 records: Expecting ':' delimiter"):
+    with pytest.raises(SourceError, match=r"not a JSON array after 1 records: Expecting ':' delimiter"):
         list(readers.records(put(tmp_path / "a.json", content.encode())))
 
 
@@ -206,9 +206,9 @@ def test_gzip_that_is_none_or_damaged(tmp_path: Path) -> None:
         ("a.jsonl", b"[\n {}\n]", "a file that is one array is named .json"),
         ("a.jsonl", b'{"n": ' + b"9" * 5000 + b"}", "line 1 is not JSON"),
         ("a.jsonl", b'{"n": 1}\n' + b"[" * 100_000, "nested too deeply after 1 records"),
-        ("a.json", b'[{"n": 1}, ', "not JSON"),
-        ("a.json", b'{"n": 1}\n{"n": 2}', "a file with one record a line is named .jsonl"),
-        ("a.json", b'{"data": []}', "not a JSON array, it starts with '{\"data\": []}'"),
+        ("a.json", b'[{"n": 1}, ', "not a JSON array"),
+        ("a.json", b'{"n": 1}\n{"n": 2}', "a file with one record per line is named .jsonl"),
+        ("a.json", b'{"data": []}', "'{\"data\": []}' stands where [ must"),
         ("a.jsonl", b'{"n": 1}\n{"n": "\xe9"}', "not UTF-8 after 1 records"),
         ("a.json", b'["\xe9"]', "not UTF-8"),
         ("a.csv", b"n\n\xe9\n", "not UTF-8"),
