@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 # before torch and transformers are loaded: no network, and one thread (the models are smaller than a thread's wake-up)
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -34,6 +36,16 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line that counts what was skipped, by reason: a browser, an SSH server or shared data may be absent."""
+    skipped = Counter(
+        report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", ())
+    )
+    if skipped:
+        reasons = "; ".join(f"{number} × {reason}" for reason, number in skipped.most_common())
+        terminalreporter.write_line(f"skipped {skipped.total()} tests: {reasons}")
 
 
 @pytest.fixture(scope="session")

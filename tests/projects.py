@@ -44,12 +44,21 @@ ENVIRONMENT = {
 }
 
 
-def make(folder: Path) -> Path:
-    """A project of two iterations that has not run yet, and is in no commit."""
+def fresh(folder: Path) -> Path:
+    """The project as it is cloned: nothing has run."""
     for name in ("rlhf_data", "stages", "params"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".gitignore", ".gitattributes", ".dvcignore"):
         shutil.copy(ROOT / name, folder / name)
+    shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+    git(folder, "init", "-q")
+    dvc(folder, "init", "-q")
+    return folder
+
+
+def make(folder: Path) -> Path:
+    """A project of two iterations that has not run yet, and is in no commit."""
+    fresh(folder)
     yaml = YAML()
     profile = yaml.load(folder / "params/tiny.yaml")
     for section, values in SMALL.items():
@@ -66,8 +75,6 @@ def make(folder: Path) -> Path:
     pipeline = yaml.load(folder / "dvc.yaml")
     del pipeline["plots"]
     yaml.dump(pipeline, folder / "dvc.yaml")
-    git(folder, "init", "-q")
-    dvc(folder, "init", "-q")
     (folder / ".dvc/config").write_text(CONFIG)
     return folder
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
+import re
 from pathlib import Path
 
 from rlhf_data import params
+from rlhf_data.params.profiles import Params
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf8")
+PAGES = {path.stem: path.read_text(encoding="utf8") for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))}
+README = PAGES["README"]
 
 
 def test_the_results_table_is_what_the_reports_say() -> None:
@@ -47,7 +51,7 @@ def test_the_table_of_judges_is_what_the_report_says() -> None:
         low, high, agree, longer = (
             figure(row[name]) for name in ("accuracy_low", "accuracy_high", "consistency", "prefers_longer")
         )
-        assert f"| {row['judge']} | {figure(row['accuracy'])} [{low}, {high}] | {agree} | {longer} |" in README
+        assert f"| {row['judge']} | {figure(row['accuracy'])} [{low}, {high}] | {agree} | {longer} |" in PAGES["judges"]
 
 
 def test_the_table_of_reward_hacking_is_what_the_report_says() -> None:
@@ -59,19 +63,39 @@ def test_the_table_of_reward_hacking_is_what_the_report_says() -> None:
         second = [figure(row[name]) for name in ("preference", "preference_low", "preference_high")]
         rewards = f"{figure(row['reward'], 2)} | {figure(row['gold_reward'], 2)}"
         text = f"{figure(row['kl'], 2)} | {figure(row['response_chars'], 1)} | {figure(row['refused'])}"
-        assert f"| {row['policy']} | {rewards} | {second[0]} [{second[1]}, {second[2]}] | {text} |" in README
+        assert (
+            f"| {row['policy']} | {rewards} | {second[0]} [{second[1]}, {second[2]}] | {text} |" in PAGES["evaluation"]
+        )
 
 
-def test_every_stage_and_every_profile_is_named() -> None:
-    stages = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
+def test_every_profile_and_every_room_is_named() -> None:
     profiles = {path.stem for path in (ROOT / "params").glob("*.yaml")}
+    rooms = {path.stem for path in (ROOT / "rlhf_data").iterdir() if path.name[0] != "_"}
 
-    assert {name for name in stages | profiles if f"`{name}" not in README} == set()
+    assert {name for name in profiles if f"`{name}`" not in PAGES["quickstart"]} == set()
+    assert {name for name in rooms if name not in PAGES["CONTRIBUTING"].partition("## Conventions")[0]} == set()
     assert params.load_profile("tiny").prompts.test == 600
 
 
-def test_every_module_is_in_the_tree() -> None:
-    tree = README.partition("## What is where")[2]
-    modules = {path.stem for path in (ROOT / "rlhf_data").glob("*.py")} - {"__init__"}
+def test_stages_that_pages_name_are_there() -> None:
+    stages = {path.stem for path in (ROOT / "stages").glob("*.py")}
+    named = set(
+        re.findall(r"`((?:report|train|benchmark|evaluate|judge|combine|offline)_\w+)`", "".join(PAGES.values()))
+    )
+    sections = {field.name for field in dataclasses.fields(Params)}
 
-    assert {name for name in modules if name not in tree} == set()
+    assert named - stages - sections == set()
+    assert len(named & stages) > 10
+
+
+def test_pages_are_short_and_their_links_lead_somewhere() -> None:
+    docs = {path.stem for path in ROOT.glob("docs/*.md")}
+
+    assert README.count("\n") <= 130
+    assert {name for name in docs if PAGES[name].count("\n") > 150} == set()
+    linked = set()
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+        for target in re.findall(r"\]\(([^)#:]+\.md)[^)]*\)", path.read_text(encoding="utf8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+            linked.add(Path(target).stem)
+    assert docs <= linked

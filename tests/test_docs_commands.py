@@ -9,25 +9,28 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import projects
 import pytest
 import small_project
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = {  # commands that are not run here, each with the reason
-    "make run": "installs, then trains for minutes; tests/test_pipeline.py runs the stages",
+    "make run": "installs, then trains for minutes; tests/pipeline/test_pipeline.py runs the stages",
     "make test": "is what runs this",
     "source .venv/bin/activate": "the environment is there already",
-    "dvc repro": "trains for minutes; tests/test_pipeline.py",
+    "dvc repro": "trains for minutes; tests/pipeline/test_pipeline.py",
     "dvc repro train_policy@iter1": "the same",
-    "dvc push --remote bucket": "needs the bucket; tests/test_remotes.py pushes to a server",
-    "dvc plots show": "needs the plots of a run; tests/test_reruns.py",
-    "dvc metrics diff": "needs the reports of a run; tests/test_reruns.py",
-    "rlhf-data explore": "serves until it is stopped; tests/test_explore.py",
-    "rlhf-data doctor": "tells of this machine; tests/test_command_doctor.py",
+    "dvc push --remote bucket": "needs the bucket; tests/sharing/test_remotes.py pushes to a server",
+    "dvc plots show": "needs the plots of a run; tests/pipeline/test_reruns.py",
+    "dvc metrics diff": "needs the reports of a run; tests/pipeline/test_reruns.py",
+    "rlhf-data explore": "serves until it is stopped; tests/explore/test_explore.py",
+    "rlhf-data doctor": "tells of this machine; tests/commands/test_command_doctor.py",
 }
 DAMAGE = """
 import sys, pathlib
@@ -60,13 +63,17 @@ def matches(expected: str, said: str) -> bool:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("docs") / "rlhf-data"
-    made = small_project.make(folder, remote="remote")
-    config = small_project.CONFIG.format(remote="remote").replace("origin", "local")  # as this repository's own
-    (made / ".dvc/config").write_text(config)
-    small_project.git("commit", "-qam", "remote", cwd=made)
-    (made / "damage.py").write_text(DAMAGE.format(tests=str(ROOT / "tests")))
-    return made
+    return made(tmp_path_factory.mktemp("docs") / "rlhf-data")
+
+
+def made(folder: Path) -> Path:
+    """A small project with the remote that this repository's own configuration names, and a script that damages it."""
+    project = small_project.make(folder, remote="remote")
+    config = small_project.CONFIG.format(remote="remote").replace("origin", "local")
+    (project / ".dvc/config").write_text(config)
+    small_project.git("commit", "-qam", "remote", cwd=project)
+    (project / "damage.py").write_text(DAMAGE.format(tests=str(ROOT / "tests")))
+    return project
 
 
 def run(page: Path, project: Path) -> list[str]:
@@ -90,23 +97,38 @@ def run(page: Path, project: Path) -> list[str]:
 
 def _said(command: str, cwd: Path) -> str:
     """What a command prints: in this process if it needs no shell, for speed."""
-    if not set(plain(command)) & set("|;<>$&") and command.split()[0] in ("dvc", "rlhf-data"):
+    needs_shell = set(plain(command)) & set("|;<>$&") or command.startswith("dvc repro")  # which starts `python`
+    if not needs_shell and command.split()[0] in ("dvc", "rlhf-data"):
         program, *arguments = shlex.split(command, comments=True)
         return (small_project.dvc if program == "dvc" else small_project.command)(*arguments, cwd=cwd)
     return small_project.run("bash", "-c", command, cwd=cwd)
 
 
-def test_sharing(project: Path) -> None:
-    assert "\n".join(run(ROOT / "docs/sharing.md", project)) == ""
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def test_the_readme(project: Path, tmp_path: Path) -> None:
-    shutil.copytree(project, tmp_path / "rlhf-data", symlinks=True)
-    assert "\n".join(run(ROOT / "README.md", tmp_path / "rlhf-data")) == ""
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands(page: Path, project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("page")
+    if page.stem == "own-data":  # runs a stage: the whole pipeline, of which nothing has run
+        where = projects.fresh(folder / "rlhf-data")
+    elif page.stem == "sharing":  # tells of files whose times a copy would change
+        where = made(folder / "rlhf-data")
+    else:
+        where = Path(shutil.copytree(project, folder / "rlhf-data", symlinks=True))
+    assert "\n".join(run(page, where)) == ""
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if PYTHON.search(page.read_text())], ids=lambda page: page.stem
+)
+def test_every_piece_of_python_runs(page: Path, project: Path) -> None:
+    for code in PYTHON.findall(page.read_text(encoding="utf8")):
+        assert small_project.run(sys.executable, "-c", code, cwd=project) != ""
 
 
 def test_what_is_not_run_stands_in_a_page() -> None:
-    found = {plain(command) for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")] for command, _ in commands(page)}
+    found = {plain(command) for page in PAGES for command, _ in commands(page)}
     assert set(ELSEWHERE) - found == set()
 
 

@@ -42,7 +42,7 @@ def checkout(project: Path, paths: list[str], *, at: str, into: Path) -> list[Pa
         for path in paths:
             names = list(tracked.find(path)) if tracked.exists(path) else []
             for name in names:
-                if not _copied(tracked, name, into / name.lstrip("/"), tracked.info(name).get("md5")):
+                if not _copied(tracked, name, into / name.lstrip("/")):
                     raise StorageError(
                         f"{name} at {at}: damaged\n  `rlhf-data verify --at {at}` says where, and how to mend it"
                     )
@@ -115,7 +115,7 @@ def _fetch(repo: Any, name: str, revision: str) -> None:
     with tempfile.TemporaryDirectory(dir=repo.tmp_dir) as folder:
         copy = Path(folder) / md5
         try:
-            whole = _copied(tracked, name, copy, md5)
+            whole = _copied(tracked, name, copy)
         except FileNotFoundError as error:
             raise StorageError(f"{name.strip('/')} at {revision}: object {md5}: {_nowhere(error)}") from error
         if not whole:
@@ -126,13 +126,14 @@ def _fetch(repo: Any, name: str, revision: str) -> None:
         cache.add(str(copy), localfs, md5)
 
 
-def _copied(tracked: Any, name: str, to: Path, md5: str | None) -> bool:
+def _copied(tracked: Any, name: str, to: Path) -> bool:
     """Copies a file out of the cache or the remote; whether it is whole, which DVC itself does not ask.
 
-    Git's own files have no `md5`. Raises `FileNotFoundError` where it is in neither.
+    Of Git's own files no hash is known. Raises `FileNotFoundError` where it is in neither.
     """
     to.parent.mkdir(parents=True, exist_ok=True)
     tracked.get_file(name, str(to))
+    md5 = tracked.info(name).get("md5")
     return md5 is None or md5_of(to) == md5
 
 
@@ -184,7 +185,7 @@ def _files(tracked: Any, root: str) -> list[str]:
 def _copy(tracked: Any, name: str, into: Path) -> Path | None:
     copy = into / name.rsplit("/", 1)[-1]
     try:
-        if _copied(tracked, name, copy, tracked.checksum(name)):
+        if _copied(tracked, name, copy):
             return copy
     except FileNotFoundError:
         print(f"{name[1:]}: neither in the cache nor on the remote; its rows are computed again", flush=True)

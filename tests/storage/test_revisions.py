@@ -77,6 +77,13 @@ def test_the_cache_gives_what_the_workspace_has_lost(
     assert revisions.fetch_previous(Path("data/generations/iter2"), tmp_path / "none") == []
 
 
+@pytest.mark.parametrize("out", ["data/new.parquet", "data/new"])
+def test_an_output_that_no_lock_file_names_has_no_previous_version(clone: Path, tmp_path: Path, out: str) -> None:
+    with Path("dvc.yaml").open("a") as file:
+        file.write(f"  new:\n    cmd: 'true'\n    outs:\n      - {out}\n")
+    assert revisions.fetch_previous(Path(out), tmp_path / "into") == []
+
+
 def test_a_clone_that_pulled_nothing_reads_the_remote(clone: Path, tmp_path: Path) -> None:
     found = revisions.fetch_previous(TABLE, tmp_path / "into")
     assert parts(found) == {"part-0.parquet": [0], "part-1.parquet": [1], "part-2.parquet": [2]}
