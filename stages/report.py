@@ -12,6 +12,8 @@ from rlhf_data.storage.atomic import atomically
 
 
 class Paths(NamedTuple):
+    """What the stage reads, and the three files that it writes."""
+
     evaluate: Path
     training: Path
     cleaning: Path

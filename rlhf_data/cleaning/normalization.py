@@ -1,6 +1,6 @@
-"""A text in, its words out: what two texts must share to say the same, whatever their case, spacing and punctuation.
+r"""A text in, its words out: what two texts must share to say the same, whatever their case, spacing and punctuation.
 
-    "  What is 5 − 3,\\n REALLY? "  →  ["what", "is", "5", "−", "3", "really"]
+    "  What is 5 − 3,\n REALLY? "  →  ["what", "is", "5", "−", "3", "really"]
 
 Signs that calculate or mark up are words: "5 - 3" does not say what "5 + 3" does. Chinese and Japanese, which put no
 spaces between words, give one word a character.

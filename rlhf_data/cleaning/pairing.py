@@ -25,6 +25,7 @@ class Member:
     refused: BadRecord | None = field(default_factory=lambda: BadRecord("no_pair", "no other response to its prompt"))
 
     def use(self) -> None:
+        """Marks the record as one that is in a comparison."""
         self.raw, self.refused = "", None
 
 

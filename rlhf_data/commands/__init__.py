@@ -33,9 +33,11 @@ class Group(TyperGroup):
     """The subcommands, each loaded when it is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the subcommands."""
         return list(MODULES)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The subcommand of a name; None where there is none."""
         if cmd_name not in MODULES:
             return None
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -1,4 +1,4 @@
-"""Which pairs would another length penalty λ make? (Paper, eq. 9: reward − λ × characters.)"""
+"""The pairs that other length penalties λ would make (paper, eq. 9: reward − λ × characters)."""
 
 from __future__ import annotations
 

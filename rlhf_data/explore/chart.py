@@ -23,10 +23,12 @@ class Spans(NamedTuple):
     reward_to: float
 
     def x(self, chars: float) -> float:
+        """Pixels from the left of a length in characters, on a logarithmic axis."""
         part = math.log(max(chars, 1) / self.chars_from) / math.log(self.chars_to / self.chars_from)
         return LEFT + part * (WIDTH - LEFT - RIGHT)
 
     def y(self, reward: float) -> float:
+        """Pixels from the top of a reward."""
         part = (reward - self.reward_from) / (self.reward_to - self.reward_from)
         return HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
 

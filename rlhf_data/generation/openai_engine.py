@@ -54,6 +54,7 @@ class OpenaiGenerator:
         )
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+        """As `Generator.generate`; raises `EngineError` where the server fails."""
         jobs = of_requests(requests, self._tokens, self._section)
         with openai_client.client(self._section.endpoint) as (runner, client):
             answer = partial(self._answer, client)

@@ -34,6 +34,7 @@ class TransformersGenerator:
         self._section = section
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+        """As `Generator.generate`, in batches of like prompt length."""
         size = self._section.batch_size
         jobs = of_requests(requests, self._tokens, self._section)
         while window := sorted(islice(jobs, size * WINDOW_BATCHES), key=lambda job: (len(job.ids), job.place)):

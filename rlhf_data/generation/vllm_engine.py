@@ -41,6 +41,7 @@ class VllmGenerator:
         self._calls = 0
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+        """As `Generator.generate`; as many requests are under way as vLLM has room for."""
         self._calls += 1  # vLLM wants names that no two requests under way share
         call = self._calls
 
@@ -58,7 +59,7 @@ class VllmGenerator:
 
 
 def vllm_arguments(policy: Path | str, section: GenerateParams) -> dict[str, Any]:
-    """vLLM's engine arguments."""
+    """Engine arguments of vLLM."""
     import torch
 
     arguments = {
@@ -82,7 +83,7 @@ def vllm_arguments(policy: Path | str, section: GenerateParams) -> dict[str, Any
 
 
 def vllm_sampling(section: GenerateParams, *, temperature: float, seed: int) -> Any:
-    """vLLM's sampling parameters of one response; to these it adds the end ids of generation_config.json."""
+    """Sampling parameters of one request; vLLM adds the end ids of generation_config.json."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 

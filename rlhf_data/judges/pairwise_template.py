@@ -1,6 +1,6 @@
-"""What a pairwise preference model reads: two responses to a prompt as one instruction, and its token ids.
+r"""What a pairwise preference model reads: two responses to a prompt as one instruction, and its token ids.
 
-    [CONTEXT] \\n\\n<turn> user\\n Name a river.\\n [RESPONSE A] The Nile. [RESPONSE B] Green. \\n
+    [CONTEXT] \n\n<turn> user\n Name a river.\n [RESPONSE A] The Nile. [RESPONSE B] Green. \n
 
 is the whole user turn (paper, section 2.3, as its released code renders it); the answer is the better one's letter.
 """

@@ -154,7 +154,7 @@ class VllmScorer:
 
 
 def vllm_arguments(reward: Path | str, section: ScoreParams, *, max_length: int) -> dict[str, Any]:
-    """vLLM's engine arguments; its prefix cache is on for every model that allows it."""
+    """Engine arguments of vLLM; its prefix cache is on for every model that allows it."""
     return {
         "model": str(reward),
         "runner": "pooling",

@@ -12,6 +12,8 @@ from rlhf_data.params.sources import Source
 
 @section
 class IngestParams:
+    """The sources, and what bounds a record."""
+
     root: str  # folder that the sources' paths start from, itself relative to the project
     max_chars: Positive  # of a whole record: longer ones are rejected
     sources: dict[
@@ -65,6 +67,8 @@ class EvaluationSet:
 
 @section
 class ContaminationParams:
+    """The evaluation sets that no training text may repeat."""
+
     root: str  # folder that the sets' paths start from, itself relative to the project
     words: Positive  # of an n-gram; items of fewer are only found as a whole user turn
     overlap: Annotated[float, Field(gt=0, le=1)]  # share of an item's n-grams, in one user turn
@@ -84,11 +88,15 @@ class CleanParams:
 
 @section
 class Table5Params:
+    """Which sources are held against the counts of the paper's Table 5."""
+
     complete: list[Name]  # sources that are whole: their prompts and pairs must be the published ones
 
 
 @section
 class PromptsParams:
+    """How the prompt pool is cut into shards: one per iteration, dev and test."""
+
     max_tokens: Positive  # of the contents; longer prompts are rejected
     shards: Positive  # that the prompts not held out are dealt to, by content hash; a new number moves prompts
     per_iteration: Positive  # at most, as dev and test

@@ -12,7 +12,8 @@ T = TypeVar("T")
 if TYPE_CHECKING:  # type checkers know a dataclass by its decorator's own name, or by this
 
     @dataclass_transform(kw_only_default=True, frozen_default=True)
-    def section(kind: type[T]) -> type[T]: ...
+    def section(kind: type[T]) -> type[T]:
+        """A class of params: frozen, its fields given by keyword, unknown keys refused."""
 
 else:
     section = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))

@@ -60,6 +60,8 @@ Judge = RewardJudge | PairwiseJudge | LlmJudge
 
 @section
 class ScoreParams:
+    """How a reward model is run."""
+
     engine: Literal["transformers", "vllm"]
     batch_tokens: Positive  # tokens, padding included, that one forward pass holds
     part_prompts: Positive  # prompts whose rewards are kept at once; a crash loses as many at most

@@ -11,11 +11,15 @@ from rlhf_data.params.fields import Count, Positive, Rate, section
 
 @section
 class OfflineHistoryParams:
+    """Hybrid learning: pairs that the history starts with (paper, section 3.1)."""
+
     pairs: Count  # of the mix that the history starts with (D_off); 0 for pure online learning
 
 
 @section
 class GenerateParams:
+    """The engine that samples responses, and what it samples."""
+
     engine: Literal["transformers", "vllm", "openai"]
     # `openai`: URL of a server that speaks its API, as http://127.0.0.1:8000/v1; null for the others
     endpoint: str | None
@@ -46,6 +50,8 @@ class GenerateParams:
 
 @section
 class PairParams:
+    """Which two responses to a prompt make a pair (paper, section 3.3 and eq. 9)."""
+
     length_penalty: Annotated[float, Field(ge=0)]  # λ, reward per character (paper, eq. 9)
     min_margin: Annotated[float, Field(ge=0)]  # of the penalised reward; closer ends make no pair
     drop_truncated: bool  # responses cut at the token limit join no pair
@@ -53,6 +59,8 @@ class PairParams:
 
 @section
 class HistoryParams:
+    """How the log-probabilities of the reference π₀ are computed."""
+
     batch_size: Positive  # pairs that one forward pass of the reference holds
     part_pairs: Positive  # pairs whose log-probabilities are kept at once; a crash loses as many at most
     fresh: bool  # as generate.fresh
@@ -60,5 +68,7 @@ class HistoryParams:
 
 @section
 class EvaluateParams:
+    """How policies answer held-out prompts."""
+
     temperature: Rate
     fresh: bool  # as generate.fresh

@@ -65,6 +65,8 @@ class Params:
 
 @section
 class Iteration:
+    """One iteration t of Algorithm 1: `prev` is the iteration t − 1 that it goes on from."""
+
     prev: Annotated[str, Field(pattern=r"^iter\d+$")]
 
 

@@ -11,6 +11,8 @@ from rlhf_data.params.fields import Positive, section
 
 @section
 class ReportParams:
+    """How the best policy is chosen and shown."""
+
     select_by: Literal["gold_reward", "reward"]  # what the dev shard chooses the best policy by
     resamples: Positive  # of the bootstrap
     examples: Positive  # prompts shown on the page
@@ -29,6 +31,8 @@ class LengthBiasParams:
 
 @section
 class HackingParams:
+    """What the report on reward hacking counts in a text."""
+
     repetition_words: Positive  # n of the n-grams whose repetition within a response is counted
     # phrases, in any case, any of which makes a response a refusal
     refusals: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]

@@ -93,6 +93,8 @@ class FileSource(RecordSource):
 
 @section
 class ShpSource(RecordSource):
+    """SHP: comparisons of Reddit comments by their scores."""
+
     format: Literal["shp"]
     min_ratio: Annotated[float, Field(ge=1)]  # of the two comments' scores
     ratio: Literal["above", "at_least"] = "above"
@@ -100,12 +102,16 @@ class ShpSource(RecordSource):
 
 @section
 class HelpSteerSource(RecordSource):
+    """HelpSteer: responses rated by attribute, of which one is the score."""
+
     format: Literal["helpsteer"]
     score: Literal["helpfulness_correctness", "helpfulness", "all"] = "helpfulness_correctness"
 
 
 @section
 class PkuSource(RecordSource):
+    """PKU-SafeRLHF: comparisons labelled by safety and by helpfulness."""
+
     format: Literal["pku_safe_rlhf"]
     label: Literal["safer", "better", "consistent"] = "safer"
     safety: Literal["any", "some_safe", "differing"] = "any"
@@ -114,6 +120,8 @@ class PkuSource(RecordSource):
 
 @section
 class UltraFeedbackSource(RecordSource):
+    """UltraFeedback: completions rated by GPT-4."""
+
     format: Literal["ultrafeedback"]
     score: Literal["fine_grained", "ratings", "overall"] = "fine_grained"
     drop_truthfulqa: bool = False  # a benchmark's questions, of which the set holds 811
@@ -122,6 +130,8 @@ class UltraFeedbackSource(RecordSource):
 
 @section
 class UltraInteractSource(RecordSource):
+    """UltraInteract: trees of right and wrong actions."""
+
     format: Literal["ultrainteract"]
     tasks: list[Literal["Coding", "Math_CoT", "Math_PoT", "Logic"]] | None = None  # null takes all
     drop_same_answer: bool = False
@@ -129,18 +139,24 @@ class UltraInteractSource(RecordSource):
 
 @section
 class CodeUltraFeedbackSource(RecordSource):
+    """CodeUltraFeedback: code rated by a preference for style."""
+
     format: Literal["code_ultrafeedback"]
     compat: bool = False  # the released script's reading: ratings compared as text
 
 
 @section
 class RatedPairsSource(RecordSource):
+    """Pairs whose two responses are both rated (Capybara, Argilla's math)."""
+
     format: Literal["argilla_math", "capybara"]
     drop_ties: bool = False
 
 
 @section
 class OrcaSource(RecordSource):
+    """Distilabel's Orca pairs."""
+
     format: Literal["distilabel_orca"]
     system: Literal["prepend", "message", "drop"] = "prepend"
     drop_gsm8k: bool = False  # prompts of a benchmark's training set
@@ -149,6 +165,8 @@ class OrcaSource(RecordSource):
 
 @section
 class SummarizationSource(RecordSource):
+    """OpenAI's comparisons of summaries."""
+
     format: Literal["summarize_from_feedback"]
     prompt: Literal["instructed", "raw"] = "instructed"
     splits: list[Literal["train", "valid1", "valid2"]] | None = None  # of the records' own field; null takes all
@@ -156,12 +174,16 @@ class SummarizationSource(RecordSource):
 
 @section
 class NectarSource(RecordSource):
+    """Nectar: seven ranked answers per prompt."""
+
     format: Literal["nectar"]
     pairing: Literal["best_worst", "best_random", "top4_random", "all"] = "best_worst"
 
 
 @section
 class RewardBenchSource(RecordSource):
+    """RewardBench: comparisons by subset."""
+
     format: Literal["reward_bench"]
     subsets: list[str] | None = None  # null takes all
 

@@ -63,6 +63,8 @@ class Training:
 
 @section
 class SftParams(Training):
+    """SFT of π₀ (paper, section 3.4)."""
+
     base: LlamaSize | str  # a new model, or a hub id or folder
     revision: str | None
     packing: Literal["bfd", "bfd_split", "wrapped"] | None  # as TRL names them; null pads instead
@@ -72,6 +74,8 @@ class SftParams(Training):
 
 @section
 class RewardParams(Training):
+    """The Bradley–Terry reward model (paper, section 2.3)."""
+
     base: str  # `iter0` starts from π₀; else a hub id or folder
     revision: str | None
 
@@ -112,6 +116,8 @@ class PreferenceParams(Training):
 
 @section
 class PolicyParams(Training):
+    """DPO against π₀ (paper, section 3.3)."""
+
     beta: Rate  # the paper's η
     loss: Literal["sigmoid", "ipo", "robust", "hinge"]
     label_smoothing: Share  # `robust` only: TRL's sigmoid would ignore it

@@ -46,6 +46,7 @@ def template() -> str:
 
 
 def main() -> None:
+    """Writes the template where DVC's configuration names it; raises `ParamsError` outside a project."""
     if not TEMPLATE.parent.parent.is_dir():
         raise ParamsError(f"{TEMPLATE.parent.parent}: absent; run this from the project's root")
     atomically(TEMPLATE, lambda partial: partial.write_text(template(), encoding="utf8"))

@@ -17,12 +17,16 @@ NO_LICENCE = "other"  # the hub's word where there are several, or none is known
 
 
 class Column(NamedTuple):
+    """One column of an exported table, for its card."""
+
     name: str
     type: str
     says: str  # the comment in schemas.py
 
 
 class Split(NamedTuple):
+    """One split of an exported table: its name, rows and files."""
+
     name: str
     rows: int
     path: str  # of its files, as a pattern

@@ -28,6 +28,7 @@ def messages(
 
 
 def turn(record: object, *, role: str, content: str, roles: Mapping[str, str]) -> Message:
+    """One turn of a dialogue, its role translated by `roles`; raises `BadRecord` for an unknown role."""
     said_by = fields.text(record, role)
     if said_by not in roles:
         raise BadRecord("unknown_role", f"{said_by[:40]!r} is none of: {', '.join(roles)}")
@@ -58,6 +59,7 @@ def asked(instruction: str, given: str) -> list[Message]:
 
 
 def answered(prompt: list[Message], response: str) -> list[Message]:
+    """A prompt with its final assistant turn."""
     return [*prompt, {"role": "assistant", "content": response}]
 
 

@@ -46,6 +46,7 @@ def optional_text(record: object, name: str) -> str:
 
 
 def as_text(found: object, what: str) -> str:
+    """The value as text, stripped; raises `BadRecord` where it is no text or empty."""
     if not isinstance(found, str):
         raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not text")
     try:
@@ -67,6 +68,7 @@ def items(record: object, name: str) -> list[Any]:
 
 
 def as_number(found: object, what: str) -> float:
+    """The value as a finite number, also where it is written as text; raises `BadRecord` otherwise."""
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not a number")
     try:
@@ -79,6 +81,7 @@ def as_number(found: object, what: str) -> float:
 
 
 def number(record: object, *names: str) -> float:
+    """A field that is a finite number."""
     return as_number(value(record, *names), f"field {names[0]!r}")
 
 
@@ -110,6 +113,7 @@ def whole(rating: str) -> int:
 
 
 def boolean(record: object, name: str) -> bool:
+    """A field that is true or false."""
     found = value(record, name)
     if not isinstance(found, bool):
         raise BadRecord("wrong_layout", f"field {name!r} is {_type(found)}, not a boolean")

@@ -1,7 +1,7 @@
-"""A data set of the Hugging Face hub in, its raw records out, one at a time; no file of it is stored.
+r"""A data set of the Hugging Face hub in, its raw records out, one at a time; no file of it is stored.
 
     {hub: Anthropic/hh-rlhf, files: [helpful-base/train.jsonl.gz], split: train}
-    →  {"chosen": "\\n\\nHuman: Hi.\\n\\nAssistant: Hello!", "rejected": "\\n\\nHuman: …"}
+    →  {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: …"}
 
 `hub` may also be a folder that is laid out like a data set of the hub. Code that comes with a data set never runs.
 """

@@ -1,7 +1,7 @@
-"""A source's file in, its raw records out, one at a time: JSON lines, one JSON array, CSV or Parquet.
+r"""A source's file in, its raw records out, one at a time: JSON lines, one JSON array, CSV or Parquet.
 
-    pairs.jsonl.gz: {"chosen": "\\n\\nHuman: Hi.\\n\\nAssistant: Hello!", "rejected": "\\n\\nHuman: …"}
-    →  {"chosen": "\\n\\nHuman: Hi.\\n\\nAssistant: Hello!", "rejected": "\\n\\nHuman: …"}
+    pairs.jsonl.gz: {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: …"}
+    →  {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: …"}
 
 A record is whatever its line, array item or row holds; `sources/` says which layouts can be used. A file that
 cannot be read to its end is a `SourceError`: half of a source is not a source. No file is ever held whole.
@@ -35,10 +35,12 @@ class Pinned(Protocol):
     """What params say of a source's files."""
 
     @property
-    def path(self) -> str | None: ...
+    def path(self) -> str | None:
+        """A file or a pattern below the root."""
 
     @property
-    def sha256(self) -> str | None: ...
+    def sha256(self) -> str | None:
+        """The hash that its content must have, if any."""
 
 
 def records(path: Path) -> Iterator[object]:

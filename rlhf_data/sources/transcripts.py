@@ -1,6 +1,6 @@
-"""A dialogue written as one text in, its turns out; two such dialogues in, the comparison of their final turns out.
+r"""A dialogue written as one text in, its turns out; two such dialogues in, the comparison of their final turns out.
 
-"\\n\\nHuman: Hi.\\n\\nAssistant: Hello!"  →  [{"role": "user", "content": "Hi."},
+"\n\nHuman: Hi.\n\nAssistant: Hello!"  →  [{"role": "user", "content": "Hi."},
                                           {"role": "assistant", "content": "Hello!"}]
 """
 
@@ -46,6 +46,7 @@ def prompt(dialogue: list[Message]) -> list[Message]:
 
 
 def spoken(dialogue: list[Message]) -> int:
+    """How many turns a dialogue has, its system message aside."""
     return len(dialogue) - (dialogue[0]["role"] == "system")
 
 

@@ -39,6 +39,7 @@ LOG_COLUMNS = {
 
 
 def as_dataset(table: pl.DataFrame) -> Dataset:
+    """A table as the `Dataset` that TRL's trainers read."""
     from datasets import Dataset
 
     return Dataset(table.to_arrow())

@@ -1,6 +1,6 @@
-"""A raw record of a public data set in, our rows out, or a `BadRecord`: one module per format.
+r"""A raw record of a public data set in, our rows out, or a `BadRecord`: one module per format.
 
-    hh_rlhf: {"chosen": "\\n\\nHuman: Hi.\\n\\nAssistant: Hello!", "rejected": "\\n\\nHuman: Hi.\\n\\nAssistant: What?"}
+    hh_rlhf: {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: Hi.\n\nAssistant: What?"}
     →  [Comparison([{"role": "user", "content": "Hi."}], "Hello!", "What?")]
 
 A format has a function for each kind it can give: `preferences`, `instructions`, `prompts`. What it leaves open is a

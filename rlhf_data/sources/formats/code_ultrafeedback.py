@@ -31,8 +31,11 @@ ABOUT = About(
 
 
 def preferences(record: Any, *, compat: bool) -> list[Comparison]:
-    """`compat` is the released script's reading, with its two defects: ratings are compared as text, so that "N/A"
-    beats "5", and a record goes only, and always, where its last annotation is "N/A"."""
+    """Every pair of a record's responses that are rated differently.
+
+    `compat` is the released script's reading, with its two defects: ratings are compared as text, so that "N/A"
+    beats "5", and a record goes only, and always, where its last annotation is "N/A".
+    """
     prompt = chats.user_turn(record, "instruction")
     responses = _by_model(record, "responses", "response", compat)
     ratings = _by_model(record, "annotations", "rating", compat)

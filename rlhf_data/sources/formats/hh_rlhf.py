@@ -1,7 +1,7 @@
-"""HH-RLHF transcripts in, comparisons of their final turns out, or their prompts.
+r"""HH-RLHF transcripts in, comparisons of their final turns out, or their prompts.
 
-    {"chosen": "\\n\\nHuman: My bread never rises.\\n\\nAssistant: How old is your yeast?",
-     "rejected": "\\n\\nHuman: My bread never rises.\\n\\nAssistant: Bread is hard."}
+    {"chosen": "\n\nHuman: My bread never rises.\n\nAssistant: How old is your yeast?",
+     "rejected": "\n\nHuman: My bread never rises.\n\nAssistant: Bread is hard."}
 
 Both sides are split and compared as message lists (RLHFlow's reading): taking the text after the last tag, as
 other loaders do, is silently wrong where the two histories differ.

@@ -1,7 +1,7 @@
-"""HumanEvalPack's problems in, comparisons of right and buggy code out, or their instructions as prompts.
+r"""HumanEvalPack's problems in, comparisons of right and buggy code out, or their instructions as prompts.
 
-    {"instruction": "Write a Python function `one() -> int`.", "declaration": "def one() -> int:\\n",
-     "canonical_solution": "    return 1\\n", "buggy_solution": "    return 2\\n"}
+    {"instruction": "Write a Python function `one() -> int`.", "declaration": "def one() -> int:\n",
+     "canonical_solution": "    return 1\n", "buggy_solution": "    return 2\n"}
 
 A response is the whole function: its declaration and a body. RewardBench makes its hep-* subsets of the same solutions,
 six languages with 164 problems each. A benchmark: to measure with, not to train on.

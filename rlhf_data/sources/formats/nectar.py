@@ -1,6 +1,6 @@
-"""Nectar's ranked answers in, comparisons out, or the dialogues before them as prompts.
+r"""Nectar's ranked answers in, comparisons out, or the dialogues before them as prompts.
 
-    {"prompt": "\\n\\nHuman: Suggest a name for a grey cat.\\n\\nAssistant: ",
+    {"prompt": "\n\nHuman: Suggest a name for a grey cat.\n\nAssistant: ",
      "answers": [{"answer": "Ash.", "model": "m-a", "rank": 1.0}, {"answer": "Cat.", "model": "m-b", "rank": 2.0}]}
 
 Rank 1 is the best; the score is minus the rank. An answer that holds a speaker's tag is no single answer. Which
@@ -32,8 +32,11 @@ TOP = 4  # open-instruct's
 
 
 def preferences(record: Any, *, pairing: str, seed: int) -> list[Comparison]:
-    """`pairing` is `best_worst`, `best_random` (the best and any other), `top4_random` (one of the best four and one
-    ranked below it), or `all` pairs; the seed and the prompt decide what is drawn."""
+    """Comparisons of ranked answers.
+
+    `pairing` is `best_worst`, `best_random` (the best and any other), `top4_random` (one of the best four and one
+    ranked below it), or `all` pairs; the seed and the prompt decide what is drawn.
+    """
     text = fields.text(record, "prompt")
     prompt = _prompt(text)
     answers = fields.usable(lambda answer: _answer(prompt, answer), fields.items(record, "answers"))

@@ -29,8 +29,11 @@ ABOUT = About(
 
 
 def preferences(record: Any, *, label: str, safety: str, drop_wrong_labels: bool) -> list[Comparison]:
-    """`label` is `safer`, `better`, or `consistent`: both agree. `safety` takes `any` pair, one with `some_safe`
-    response, or one whose two are `differing`; a wrong label calls an unsafe response safer than a safe one."""
+    """One comparison per record.
+
+    `label` is `safer`, `better`, or `consistent`: both agree. `safety` takes `any` pair, one with `some_safe`
+    response, or one whose two are `differing`; a wrong label calls an unsafe response safer than a safe one.
+    """
     safer, better = (fields.choice(record, f"{name}_response_id") for name in ("safer", "better"))
     safe = [fields.boolean(record, f"is_response_{side}_safe") for side in (0, 1)]
     if drop_wrong_labels and safe[1 - safer] and not safe[safer]:

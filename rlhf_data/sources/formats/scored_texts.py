@@ -1,7 +1,7 @@
-"""Scored transcripts to one prompt in, every pair of them with unequal scores out, or the prompt.
+r"""Scored transcripts to one prompt in, every pair of them with unequal scores out, or the prompt.
 
-    {"text": ["## Human:\\nWhy is ice slippery?\\n\\n## Assistant:\\n A thin film of water.",
-              "## Human:\\nWhy is ice slippery?\\n\\n## Assistant:\\n It is cold."], "score": [1.5, 0.5]}
+    {"text": ["## Human:\nWhy is ice slippery?\n\n## Assistant:\n A thin film of water.",
+              "## Human:\nWhy is ice slippery?\n\n## Assistant:\n It is cold."], "score": [1.5, 0.5]}
 
 The transcripts may be in HH-RLHF's layout too. The higher score is preferred; equal scores prefer none.
 """

@@ -30,9 +30,12 @@ ABOUT = About(
 
 
 def preferences(record: Any, *, score: str, drop_truthfulqa: bool, compat: bool) -> list[Comparison]:
-    """`score` is `fine_grained` (the mean of the ratings, as stored), `ratings` (that mean, computed here) or
+    """Comparisons of the completions to one instruction.
+
+    `score` is `fine_grained` (the mean of the ratings, as stored), `ratings` (that mean, computed here) or
     `overall`, which is known to be wrong for 2,628 completions. `compat` is the released script's reading: of several
-    completions by one model the last alone counts."""
+    completions by one model the last alone counts.
+    """
     prompt = _prompt(record, drop_truthfulqa)
 
     def scored(completion: Any) -> tuple[str, Response]:

@@ -30,8 +30,11 @@ ABOUT = About(
 
 
 def preferences(record: Any, *, tasks: list[str] | None, drop_same_answer: bool) -> list[Comparison]:
-    """`tasks` are those to keep (Coding, Math_CoT, Math_PoT, Logic); two actions have the same answer where their
-    last lines are equal."""
+    """One comparison per record, of a right and a wrong action.
+
+    `tasks` are those to keep (Coding, Math_CoT, Math_PoT, Logic); two actions have the same answer where their
+    last lines are equal.
+    """
     prompt = _prompt(record, tasks)
     chosen, rejected = fields.text(record, "chosen"), fields.text(record, "rejected")
     if drop_same_answer and chosen.splitlines()[-1:] == rejected.splitlines()[-1:]:
