@@ -223,7 +223,7 @@ class SecondOpinions(dy.Schema):
 
 
 class LogProbabilities(dy.Schema):
-    """One policy's response to one `test` prompt, as the policy and π₀ find it: `data/logprobs/<policy>.parquet`."""
+    """One `test` response of a policy, with its log-probability under it and π₀: `data/logprobs/<policy>.parquet`."""
 
     prompt_id = dy.String(primary_key=True)
     split = dy.Enum(["dev", "test"])

@@ -13,7 +13,7 @@ def main(prompts: Path, evaluations: Path, policy: Path, reference: Path, out: P
     profile = params.load()
     section, history = profile.train_policy, profile.history
     asked = tables.read(prompts, Prompts)
-    job = fingerprints.likelihood(policy, reference, section)
+    job = fingerprints.logprobs(policy, reference, section)
     wanted = drift.answers(tables.read(evaluations, Evaluations), job=job)
 
     fresh = profile.evaluate.fresh

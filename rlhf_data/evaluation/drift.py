@@ -1,4 +1,4 @@
-"""A policy's answers and π₀'s → rows of log-probabilities and of a second judge's verdicts."""
+"""Drift from π₀: log-probabilities of a policy's test responses, and a second judge's verdicts on them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import polars as pl
 
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import content_id
-from rlhf_data.inference.protocols import Comparison, Judge
+from rlhf_data.inference.protocols import Judge, ResponsePair
 from rlhf_data.judges import both_orders
 from rlhf_data.loop.responses import with_prompts
 
@@ -61,7 +61,7 @@ def against(policy: pl.DataFrame, base: pl.DataFrame, *, judge: str, job: str) -
 
 
 def draws(rows: pl.DataFrame) -> pl.DataFrame:
-    """The `against` rows whose two answers are the same text, which no judge need be asked about."""
+    """The `against` rows whose two answers are the same text, a tie without asking the judge."""
     same = rows.filter(pl.col("response") == pl.col("base_response"))
     unasked = pl.lit(None, dtype=pl.Float64)
     return same.with_columns(shown_first=unasked, shown_second=unasked, preference=pl.lit(0.5))
@@ -72,7 +72,7 @@ def with_verdicts(
 ) -> Iterator[pl.DataFrame]:
     """`against` rows with P(the policy's answer is better) (`VERDICTS`), `part` at a time; null: no verdict."""
     for some in with_prompts(rows, prompts).iter_slices(part):
-        shown = [Comparison(*one) for one in some.select("prompt", "response", "base_response").iter_rows()]
+        shown = [ResponsePair(*one) for one in some.select("prompt", "response", "base_response").iter_rows()]
         first, second = both_orders.both_orders(judge, shown, orders)
         found = (first, second, both_orders.average(first, second))
         values = {name: pl.Series(p, dtype=pl.Float64) for name, p in zip(VERDICTS, found, strict=True)}

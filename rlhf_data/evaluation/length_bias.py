@@ -1,4 +1,4 @@
-"""Correlations of reward and length by prompt → what they come to by judge, and the cells of their heatmap."""
+"""Length bias of a judge: the correlation of reward and length within a prompt (paper, Figure 3)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _correlations(left: np.ndarray, rest: np.ndarray) -> np.ndarray:
 
 
 def table(summaries: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """One row an iteration and judge, of the summaries by iteration."""
+    """One row per iteration and judge, of the summaries by iteration."""
     return [
         {"iteration": iteration, "judge": judge, **figures}
         for iteration, by_judge in summaries.items()
@@ -94,8 +94,8 @@ def cells(by_prompt: pl.DataFrame, *, length_bins: int, correlation_bins: int) -
     """How many prompts of each judge fall into each cell of mean length × correlation; empty cells are left out.
 
     The lengths are cut into bins of about as many prompts each, equal ones sharing theirs, and the correlations, from
-    −1 to 1, into even ones. One row a cell: `judge`, `length_bin` (the shortest is 0), `chars_low` and `chars_high` of
-    the bin's prompts, `low` and `high` of the correlation, `prompts`.
+    −1 to 1, into even ones. One row per cell: `judge`, `length_bin` (the shortest is 0), `chars_low` and `chars_high`
+    of the bin's prompts, `low` and `high` of the correlation, `prompts`.
     """
     defined = by_prompt.drop_nulls("length_correlation")
     place = pl.col("response_chars").rank("min").over("judge") - 1

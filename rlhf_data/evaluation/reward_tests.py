@@ -1,7 +1,7 @@
-"""Comparisons that judges are tested on, and what each judge makes of them, as tables.
+"""Judges on test comparisons: their verdicts, accuracies with intervals, and baselines.
 
 A judge is right on a comparison where P(chosen is better) is above one half. No verdict counts as a tie, and a tie as
-nothing or as one half: the section `reward_tests` says which.
+nothing or as one half: the section `benchmark_pairs` says which.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from rlhf_data import hashing
 from rlhf_data.errors import TableError
 from rlhf_data.evaluation import metrics, reward_bench
-from rlhf_data.inference.protocols import Comparison, Judge
+from rlhf_data.inference.protocols import Judge, ResponsePair
 from rlhf_data.judges import both_orders
 
 HELD_OUT = "held_out"  # the test of the mix's own pairs
@@ -40,7 +40,7 @@ def of_test(test: str, preferences: pl.DataFrame, subsets: Sequence[str]) -> pl.
 
 
 def held_out(preferences: pl.DataFrame, *, most: int, seed: int) -> pl.DataFrame:
-    """At most so many of the mix's test pairs, which a hash of their ids and the seed draws; a source is a subset."""
+    """At most `most` of the mix's test pairs, drawn by a hash of their ids and the seed; a source is a subset."""
     order = pl.Series([hashing.fraction(seed, "reward_tests", one) for one in preferences["pair_id"]], dtype=pl.Float64)
     drawn = preferences.filter(order.rank("ordinal") <= most)
     return of_test(HELD_OUT, drawn, drawn["source"].to_list())
@@ -71,7 +71,7 @@ def verdicts(
     with tqdm(total=rows.height, desc="verdicts", unit="pair") as progress:
         for part in rows.iter_slices(part_pairs):
             shown = both_orders.shown(part, positions="drawn", seed=POSITION_SEED)
-            asked = [Comparison(*one) for one in shown.select("prompt", "first", "second").iter_rows()]
+            asked = [ResponsePair(*one) for one in shown.select("prompt", "first", "second").iter_rows()]
             ahead, turned = both_orders.both_orders(judge, asked, orders)
             # of the response shown first; turned is its probability when it is shown second
             first, second = pl.Series(ahead, dtype=pl.Float64), pl.Series(turned, dtype=pl.Float64)
@@ -87,9 +87,9 @@ def verdicts(
 
 
 def baselines(pairs: pl.DataFrame, *, seed: int) -> dict[str, pl.DataFrame]:
-    """What no judge should lose to: the longer response, the shorter one, and a coin that a hash throws.
+    """Baselines: the longer response, the shorter one, a seeded random choice.
 
-    Their names are none that a judge can bear.
+    Their names hold spaces, which no judge's name can.
     """
     longer = (_chars("chosen") - _chars("rejected")).sign() / 2 + 0.5
     coins = [float(hashing.fraction(seed, "coin", one) < 0.5) for one in pairs["pair_id"]]
@@ -102,7 +102,7 @@ def baselines(pairs: pl.DataFrame, *, seed: int) -> dict[str, pl.DataFrame]:
 def figures(
     pairs: pl.DataFrame, by_judge: Mapping[str, pl.DataFrame], *, ties: str, resamples: int, seed: int
 ) -> pl.DataFrame:
-    """`reports/reward_tests.csv`: one row a judge, test and subset, and one of the whole test (its subset is null).
+    """`reports/reward_tests.csv`: one row per judge, test and subset, and one per whole test (its subset is null).
 
     `accuracy` with its 95 % interval by bootstrap over pairs, which all judges share; `consistency` of the two orders;
     `prefers_longer`, of the verdicts on responses of unequal length; `prefers_first`, of those asked in both orders.

@@ -36,7 +36,7 @@ def chosen(figures: Figures, select_by: str) -> dict[str, Any]:
 
 
 def policies(figures: Figures) -> pl.DataFrame:
-    """What `reports/policies.csv` says: one row a policy, its test figures and the dev figures it is chosen by."""
+    """What `reports/policies.csv` says: one row per policy, its test figures and the dev figures it is chosen by."""
     return pl.DataFrame(
         [
             {"policy": policy, **_test(figure), **{f"dev_{name}": figure["dev"][name] for name in DEV}}

@@ -1,4 +1,4 @@
-"""Policies that answer, by transformers (CPU or one GPU), vLLM (GPUs, or its CPU build) or a server that is running.
+"""Completions of prompts, by transformers (CPU or one GPU), vLLM (GPUs, or its CPU build) or a running server.
 
 Each response is drawn with a seed of its own, so that it does not depend on batch, order or device count. All engines
 draw from softmax(logits / T) as it is, without top-k, top-p or penalties (paper, section 3.3), whatever the
@@ -32,8 +32,8 @@ def open_generator(policy: Path, section: GenerateParams) -> Generator:
 
 def refuse_long(policy: Path, section: GenerateParams, prompts: Iterable[list[Message]]) -> None:
     """Raises `PromptError`, with their number, if prompts leave no room for a whole response; loads no model."""
-    tokens = checkpoints.tokenizer(policy)
+    tokenizer = checkpoints.tokenizer(policy)
     room = section.max_model_len - section.max_tokens
-    fits = [len(requests.prompt_ids(prompt, tokens)) <= room for prompt in prompts]
+    fits = [len(requests.prompt_ids(prompt, tokenizer)) <= room for prompt in prompts]
     if long := fits.count(False):
         raise requests.too_long(f"{long} of {len(fits)} prompts have", section)

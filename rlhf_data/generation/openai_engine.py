@@ -1,4 +1,4 @@
-"""Responses of a server that is running and speaks OpenAI's API."""
+"""Completions from a running server that speaks OpenAI's API."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from rlhf_data.errors import EngineError
 from rlhf_data.inference import openai_client
-from rlhf_data.inference.protocols import Request, Response
-from rlhf_data.inference.requests import Job, checked, of_requests
+from rlhf_data.inference.protocols import Completion, Request
+from rlhf_data.inference.requests import TokenizedRequest, checked, of_requests
 from rlhf_data.models import checkpoints
 from rlhf_data.params.loop import GenerateParams
 
@@ -18,12 +18,12 @@ from rlhf_data.params.loop import GenerateParams
 class OpenaiGenerator:
     """A server that speaks OpenAI's API and serves the policy under its path, as `data/models/iter1`.
 
-    The key, where the server wants one, is in OPENAI_API_KEY. Rate limits and broken connections are tried again as the
-    `openai` library does.
+    The key, where the server wants one, is in OPENAI_API_KEY. Rate limits and broken connections are retried by the
+    `openai` library.
     """
 
     def __init__(self, policy: Path, section: GenerateParams) -> None:
-        self._tokens = checkpoints.tokenizer(policy)
+        self._tokenizer = checkpoints.tokenizer(policy)
         self._model = str(policy)
         self._section = section
         with openai_client.client(section.endpoint) as (runner, client):
@@ -53,22 +53,22 @@ class OpenaiGenerator:
             f"  is the server running and healthy? {self._serve_command()}"
         )
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Completion]]:
         """As `Generator.generate`; raises `EngineError` where the server fails."""
-        jobs = of_requests(requests, self._tokens, self._section)
+        waiting = of_requests(requests, self._tokenizer, self._section)
         with openai_client.client(self._section.endpoint) as (runner, client):
             answer = partial(self._answer, client)
-            yield from openai_client.as_they_finish(runner, jobs, answer, limit=self._section.batch_size)
+            yield from openai_client.as_they_finish(runner, waiting, answer, limit=self._section.batch_size)
 
-    async def _answer(self, client: Any, job: Job) -> tuple[int, Response]:
+    async def _answer(self, client: Any, tokenized: TokenizedRequest) -> tuple[int, Completion]:
         from openai import OpenAIError
 
         try:
             answer = await client.chat.completions.create(
                 model=self._model,
-                messages=job.request.prompt,
-                seed=job.request.seed,
-                temperature=job.request.temperature,
+                messages=tokenized.request.prompt,
+                seed=tokenized.request.seed,
+                temperature=tokenized.request.temperature,
                 max_tokens=self._section.max_tokens,
                 top_p=1.0,
                 # a server's defaults are those of the checkpoint's generation_config.json
@@ -81,4 +81,6 @@ class OpenaiGenerator:
                 f"{self._section.endpoint} does not say how many tokens it wrote (`usage`); use vLLM's server"
             )
         (choice,) = answer.choices
-        return job.place, checked(choice.message.content or "", answer.usage.completion_tokens, choice.finish_reason)
+        return tokenized.position, checked(
+            choice.message.content or "", answer.usage.completion_tokens, choice.finish_reason
+        )

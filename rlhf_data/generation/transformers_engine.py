@@ -1,4 +1,4 @@
-"""Responses by `transformers.generate`, on a CPU or one GPU."""
+"""Completions by `transformers.generate`, on a CPU or one GPU."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rlhf_data.inference import batching
-from rlhf_data.inference.protocols import Request, Response
-from rlhf_data.inference.requests import Job, of_requests
+from rlhf_data.inference.protocols import Completion, Request
+from rlhf_data.inference.requests import TokenizedRequest, of_requests
 from rlhf_data.models import checkpoints
 from rlhf_data.params.loop import GenerateParams
 
@@ -22,39 +22,43 @@ class TransformersGenerator:
     def __init__(self, policy: Path, section: GenerateParams) -> None:
         from transformers import GenerationConfig
 
-        self._tokens = checkpoints.tokenizer(policy)
+        self._tokenizer = checkpoints.tokenizer(policy)
         self._model = checkpoints.on_device(checkpoints.causal(policy, precision=section.precision))
-        self._ends = checkpoints.end_ids(self._tokens, self._model.generation_config)
+        self._ends = checkpoints.end_ids(self._tokenizer, self._model.generation_config)
         self._model.generation_config = GenerationConfig(
             max_new_tokens=section.max_tokens,
             do_sample=False,  # the noise below makes the highest logit a sample
             eos_token_id=sorted(self._ends),
-            pad_token_id=self._tokens.pad_token_id,
+            pad_token_id=self._tokenizer.pad_token_id,
         )
         self._section = section
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Completion]]:
         """As `Generator.generate`, in batches of like prompt length."""
         size = self._section.batch_size
-        jobs = of_requests(requests, self._tokens, self._section)
-        while window := sorted(islice(jobs, size * WINDOW_BATCHES), key=lambda job: (len(job.ids), job.place)):
+        waiting = of_requests(requests, self._tokenizer, self._section)
+        while window := sorted(
+            islice(waiting, size * WINDOW_BATCHES), key=lambda tokenized: (len(tokenized.ids), tokenized.position)
+        ):
             for start in range(0, len(window), size):
                 batch = window[start : start + size]
-                yield from zip((job.place for job in batch), self._batch(batch), strict=True)
+                yield from zip((tokenized.position for tokenized in batch), self._batch(batch), strict=True)
 
-    def _batch(self, batch: list[Job]) -> list[Response]:
+    def _batch(self, batch: list[TokenizedRequest]) -> list[Completion]:
         import torch
 
-        inputs = batching.padded([job.ids for job in batch], self._tokens, "left", self._model.device)
+        inputs = batching.padded([tokenized.ids for tokenized in batch], self._tokenizer, "left", self._model.device)
         with torch.inference_mode():
-            written = self._model.generate(**inputs, logits_processor=[_gumbel_noise([job.request for job in batch])])
+            written = self._model.generate(
+                **inputs, logits_processor=[_gumbel_noise([tokenized.request for tokenized in batch])]
+            )
         answers = written[:, inputs["input_ids"].shape[1] :].tolist()
         return [self._response(ids) for ids in answers]
 
-    def _response(self, ids: list[int]) -> Response:
+    def _response(self, ids: list[int]) -> Completion:
         end = next((place for place, token in enumerate(ids) if token in self._ends), None)
-        text = self._tokens.decode(ids[:end], skip_special_tokens=True)
-        return Response(text, len(ids), "length") if end is None else Response(text, end + 1, "stop")
+        text = self._tokenizer.decode(ids[:end], skip_special_tokens=True)
+        return Completion(text, len(ids), "length") if end is None else Completion(text, end + 1, "stop")
 
 
 def _gumbel_noise(requests: list[Request]) -> Any:

@@ -1,4 +1,4 @@
-"""Responses by vLLM's own engine, on GPUs or with its CPU build."""
+"""Completions by vLLM's engine, on GPUs or with its CPU build."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 from rlhf_data.errors import EngineError
 from rlhf_data.inference import openai_client, vllm_library
-from rlhf_data.inference.protocols import Request, Response
-from rlhf_data.inference.requests import Job, checked, of_requests
+from rlhf_data.inference.protocols import Completion, Request
+from rlhf_data.inference.requests import TokenizedRequest, checked, of_requests
 from rlhf_data.models import checkpoints
 from rlhf_data.params.loop import GenerateParams
 
 
 class VllmGenerator:
-    """vLLM's engine in processes of its own: continuous batching, and a prompt's cache shared by its K responses.
+    """vLLM's engine: continuous batching, and the prompt's KV cache shared by its K completions.
 
-    Its queue never runs dry while there are requests, so no response waits for the slowest of a batch. With
-    `data_parallel` vLLM itself deals the requests to the copies of the model.
+    New requests start as others finish, so none waits for the slowest of a batch. With `data_parallel` vLLM itself
+    distributes the requests over the copies of the model.
     """
 
     def __init__(self, policy: Path, section: GenerateParams) -> None:
@@ -32,7 +32,7 @@ class VllmGenerator:
             arguments = vllm.AsyncEngineArgs(**vllm_arguments(policy, section))
             return vllm.AsyncLLMEngine.from_engine_args(arguments, usage_context=UsageContext.LLM_CLASS)
 
-        self._tokens = checkpoints.tokenizer(policy)
+        self._tokenizer = checkpoints.tokenizer(policy)
         self._section = section
         self._runner = asyncio.Runner()
         weakref.finalize(self, self._runner.close)
@@ -40,22 +40,24 @@ class VllmGenerator:
         weakref.finalize(self, self._engine.shutdown)  # the last to come is the first to run
         self._calls = 0
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Completion]]:
         """As `Generator.generate`; as many requests are under way as vLLM has room for."""
         self._calls += 1  # vLLM wants names that no two requests under way share
         call = self._calls
 
-        async def answer(job: Job) -> tuple[int, Response]:
-            sampling = vllm_sampling(self._section, temperature=job.request.temperature, seed=job.request.seed)
-            prompt = {"prompt_token_ids": job.ids}
-            async for output in self._engine.generate(prompt, sampling, f"{call}-{job.place}"):
+        async def answer(tokenized: TokenizedRequest) -> tuple[int, Completion]:
+            sampling = vllm_sampling(
+                self._section, temperature=tokenized.request.temperature, seed=tokenized.request.seed
+            )
+            prompt = {"prompt_token_ids": tokenized.ids}
+            async for output in self._engine.generate(prompt, sampling, f"{call}-{tokenized.position}"):
                 (found,) = output.outputs  # one output: only the finished response is asked for
-            return job.place, checked(found.text, len(found.token_ids), found.finish_reason)
+            return tokenized.position, checked(found.text, len(found.token_ids), found.finish_reason)
 
         copies = self._section.data_parallel
         limit = 2 * copies * self._engine.vllm_config.scheduler_config.max_num_seqs  # as many wait as run
-        jobs = of_requests(requests, self._tokens, self._section)
-        yield from openai_client.as_they_finish(self._runner, jobs, answer, limit=limit)
+        waiting = of_requests(requests, self._tokenizer, self._section)
+        yield from openai_client.as_they_finish(self._runner, waiting, answer, limit=limit)
 
 
 def vllm_arguments(policy: Path | str, section: GenerateParams) -> dict[str, Any]:

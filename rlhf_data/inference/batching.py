@@ -25,7 +25,7 @@ class Batches:
     def run(self, work: Iterable[Work], length: Callable[[Work], int], forward: Callable[[list[Work]], None]) -> None:
         """Calls `forward` on all work, batch by batch, longest first; a batch is tried again when memory ran out.
 
-        Where memory does not hold a single row, torch's own error is raised: see `told`.
+        Where memory does not hold a single row, torch's own error is raised: see `out_of_memory_of`.
         """
         import torch
 
@@ -47,8 +47,8 @@ class Batches:
 
 
 @contextmanager
-def told(row: str, remedy: str) -> Iterator[None]:
-    """Turns what torch raises where memory does not hold one `row` into an `EngineError` with a remedy."""
+def out_of_memory_of(row: str, remedy: str) -> Iterator[None]:
+    """Turns torch's out-of-memory error for one `row` into an `EngineError` with a remedy."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:

@@ -16,7 +16,7 @@ from rlhf_data.errors import EngineError
 
 RETRIES = 5
 
-Job = TypeVar("Job")
+Work = TypeVar("Work")
 Done = TypeVar("Done")
 
 
@@ -41,7 +41,7 @@ def client(endpoint: str | None) -> Iterator[tuple[asyncio.Runner, Any]]:
 
 
 def cause(error: Exception) -> str:
-    """What went wrong, for an error message."""
+    """The error and its cause, without the API key."""
     return without_key(f"{error} ({error.__cause__})" if error.__cause__ else f"{error}")
 
 
@@ -52,9 +52,9 @@ def without_key(said: str) -> str:
 
 
 def as_they_finish(
-    runner: asyncio.Runner, jobs: Iterator[Job], answer: Callable[[Job], Coroutine[Any, Any, Done]], *, limit: int
+    runner: asyncio.Runner, work: Iterator[Work], answer: Callable[[Work], Coroutine[Any, Any, Done]], *, limit: int
 ) -> Generator[Done, None, None]:
-    """Answers as they are ready; at most `limit` are under way, and one more is begun for each that ends."""
+    """Results as they are ready; at most `limit` requests run at once."""
     running: set[asyncio.Task[Done]] = set()
 
     async def some() -> set[asyncio.Task[Done]]:
@@ -65,8 +65,8 @@ def as_they_finish(
 
     try:
         while True:
-            for job in islice(jobs, limit - len(running)):
-                running.add(runner.get_loop().create_task(answer(job)))
+            for item in islice(work, limit - len(running)):
+                running.add(runner.get_loop().create_task(answer(item)))
             if not running:
                 return
             for task in runner.run(some()):

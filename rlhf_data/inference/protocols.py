@@ -1,4 +1,4 @@
-"""What the expensive engines promise, whichever library does the work."""
+"""Protocols of generators, scorers and judges, whichever library runs them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from rlhf_data.schemas import Message
 
 
 class Request(NamedTuple):
-    """One response wanted: to `prompt`, drawn at `temperature` with `seed` and nothing else."""
+    """A request for one completion of `prompt`, sampled at `temperature` with `seed`."""
 
     prompt: list[Message]
     seed: int
     temperature: float
 
 
-class Response(NamedTuple):
-    """What the policy wrote; `length` where it was cut at the token limit before it ended its turn."""
+class Completion(NamedTuple):
+    """A completion; `finish_reason` is `length` where it was cut at the token limit."""
 
     text: str
     tokens: int
     finish_reason: Literal["stop", "length"]
 
 
-class Comparison(NamedTuple):
+class ResponsePair(NamedTuple):
     """Two responses to `prompt`, in the order in which a judge is shown them."""
 
     prompt: list[Message]
@@ -33,12 +33,12 @@ class Comparison(NamedTuple):
 
 
 class Generator(Protocol):
-    """A policy that answers."""
+    """A policy that completes prompts."""
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
-        """Each request's place and its response, in whatever order they are ready.
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Completion]]:
+        """Each request's position and its completion, in whatever order they are ready.
 
-        Requests are taken as there is room for them, so that memory does not grow with their number.
+        Requests are consumed lazily, so memory does not grow with their number.
 
         Raises `PromptError` when a prompt and a whole response would not fit the context.
         """
@@ -55,9 +55,9 @@ class Scorer(Protocol):
 
 
 class Judge(Protocol):
-    """Says which of two responses is better: a reward model, a pairwise preference model or a prompted model."""
+    """Says which of two responses is better: a reward model, a pairwise preference model or an LLM judge."""
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def prefer(self, comparisons: Sequence[ResponsePair]) -> list[float]:
         """P(first is better) of each comparison, as it is shown, in the order given; NaN where there is no verdict.
 
         Comparisons to the same prompt are best given in one call.

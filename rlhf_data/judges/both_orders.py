@@ -1,4 +1,4 @@
-"""Judges that read two responses at once: comparisons to train them on, and the verdicts of both orders joined."""
+"""Pairwise judging in both orders: the order in which two responses are shown, and the mean over both orders."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Literal
 import polars as pl
 
 from rlhf_data import hashing
-from rlhf_data.inference.protocols import Comparison, Judge
+from rlhf_data.inference.protocols import Judge, ResponsePair
 
 
 def shown(preferences: pl.DataFrame, *, positions: Literal["drawn", "both"], seed: int) -> pl.DataFrame:
     """Comparisons as a judge is shown them: `pair_id`, `prompt`, `first`, `second`, `chosen_first`.
 
-    `drawn`: one row a comparison, in which a hash of its `pair_id` and the seed decides where the chosen stands (the
-    released code draws it unseeded); `both`: after that row comes the other order.
+    `drawn`: one row per comparison, in which a hash of its `pair_id` and the seed decides whether the chosen response
+    comes first (the released code draws it unseeded); `both`: after that row comes the other order.
     """
     first = [hashing.fraction(seed, "chosen_position", pair_id) < 0.5 for pair_id in preferences["pair_id"]]
     drawn = preferences.with_columns(chosen_first=pl.Series(first, dtype=pl.Boolean))
@@ -34,23 +34,23 @@ def shown(preferences: pl.DataFrame, *, positions: Literal["drawn", "both"], see
 
 
 def both_orders(
-    judge: Judge, comparisons: Sequence[Comparison], orders: Literal["both", "one"]
+    judge: Judge, comparisons: Sequence[ResponsePair], orders: Literal["both", "one"]
 ) -> tuple[list[float], list[float]]:
-    """P(first is better) of each comparison: as it is shown, and with its two responses shown the other way round.
+    """P(first is better) of each comparison, as shown and with the two responses swapped.
 
-    Both are of the comparison's own first response. The second is NaN throughout where `orders` is one.
+    Both are probabilities of the comparison's own first response. The second is NaN throughout where `orders` is one.
     """
     if orders == "one":
         return judge.prefer(comparisons), [math.nan] * len(comparisons)
-    turned = [Comparison(prompt, second, first) for prompt, first, second in comparisons]
+    turned = [ResponsePair(prompt, second, first) for prompt, first, second in comparisons]
     verdicts = judge.prefer([*comparisons, *turned])  # one call: both orders have the same prompt
     return verdicts[: len(comparisons)], [1 - verdict for verdict in verdicts[len(comparisons) :]]
 
 
 def average(shown: Sequence[float], turned: Sequence[float]) -> list[float]:
-    """The mean of both orders' probabilities (released code): with the two responses swapped it is 1 minus itself.
+    """The mean of both orders' probabilities (released code): swapping the two responses gives 1 minus it.
 
-    Where one order has no verdict (NaN) or was not asked, the other's stands alone; NaN where neither has one.
+    Where one order has no verdict (NaN) or was not asked, the other is taken; NaN where neither has one.
     """
     return [
         second if math.isnan(first) else first if math.isnan(second) else (first + second) / 2
@@ -58,7 +58,7 @@ def average(shown: Sequence[float], turned: Sequence[float]) -> list[float]:
     ]
 
 
-def prefer(judge: Judge, comparisons: Sequence[Comparison], orders: Literal["both", "one"]) -> list[float]:
+def prefer(judge: Judge, comparisons: Sequence[ResponsePair], orders: Literal["both", "one"]) -> list[float]:
     """P(first is better) of each comparison, by as many orders as asked for."""
     return average(*both_orders(judge, comparisons, orders))
 

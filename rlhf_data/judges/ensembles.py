@@ -1,4 +1,4 @@
-"""Rewards by judge → the rewards that rank: one judge's own, or an ensemble's."""
+"""Reward ensembles: the rewards of several judges combined into those that rank the responses."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def combined(
     """The judge's rewards, or those of the ensemble, in the first judge's order.
 
     Judges have scales of their own, so `mean` and `min` (the worst case: Coste et al. 2023, section 3) are of rewards
-    in standard deviations from the judge's mean over the iteration; `rank_vote` is the mean place among a prompt's
-    responses, 0 the last and 1 the first, equal ones sharing theirs (Borda). Raises `TableError` where judges did not
-    score the same responses, or one gave every response the same reward.
+    in standard deviations from the judge's mean over the iteration; `rank_vote` is the mean rank among a prompt's
+    responses, scaled to 0 for the last and 1 for the first, ties averaged (Borda). Raises `TableError` where judges did
+    not score the same responses, or one gave every response the same reward.
     """
     first, *others = scores.values()
     if not others:

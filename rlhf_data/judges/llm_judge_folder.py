@@ -1,6 +1,7 @@
-"""What lies in a prompted judge's folder, `data/models/prompted`, of which its verdicts bear the fingerprint.
+"""The folder of an LLM judge, `data/models/prompted`, which its fingerprint is computed from.
 
-A checkpoint, or a judge.json that names what is not ours to keep: a hub id and its commit, or a server and its model.
+It holds a checkpoint, or a judge.json that names what is not copied: a hub id and its commit, or a server and its
+model.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ NAMED = "judge.json"
 
 
 def save(judge: LlmJudge, initial: Path, folder: Path) -> None:
-    """Makes the judge's folder: a copy of its checkpoint, or the judge.json that stands for it."""
+    """Makes the judge's folder: a copy of its checkpoint, or a judge.json in its place."""
     local = initial if judge.model == "iter0" else Path(judge.model)
     if judge.engine == "openai":
         _name({"endpoint": judge.endpoint, "model": judge.model}, folder)

@@ -1,4 +1,4 @@
-"""A prompted judge behind OpenAI's API: any server that speaks it, with log-probabilities or with text alone."""
+"""LLM judge behind OpenAI's chat API: any server that speaks it, read by log-probabilities or by text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from rlhf_data.errors import EngineError
 from rlhf_data.inference import openai_client
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import llm_judge_prompt
 from rlhf_data.params.judges import LlmJudge
 from rlhf_data.schemas import Message
@@ -18,13 +18,13 @@ from rlhf_data.schemas import Message
 TOP = 20  # tokens whose log-probabilities a server is asked for: as many as OpenAI's and vLLM's give
 
 
-class ServedJudge:
-    """A model of a server that speaks OpenAI's API."""
+class ServedLlmJudge:
+    """A chat model on a server that speaks OpenAI's API."""
 
     def __init__(self, judge: LlmJudge) -> None:
         self._judge = judge
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def prefer(self, comparisons: Sequence[ResponsePair]) -> list[float]:
         """As `Judge.prefer`; prompts that are too long for the server get no verdict, and are counted."""
         from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""What a prompted judge is asked, and the verdict that its written answer holds."""
+"""The prompt of an LLM judge, and the verdict that is parsed from its answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.schemas import Message
 
 QUESTION = """\
@@ -34,7 +34,7 @@ NAMED = (
 UNSURE = re.compile(r"\b(?:neither|whether|if|not|cannot)\b|n['’]t\b", re.I)
 
 
-def question(comparison: Comparison) -> list[Message]:
+def question(comparison: ResponsePair) -> list[Message]:
     """One user turn: the conversation, both responses, and which is better."""
     told = "".join(f"[{turn['role']}]\n{turn['content']}\n\n" for turn in comparison.prompt)
     # one pass: what a response says is no field of the text
@@ -51,7 +51,7 @@ def probability(logps: tuple[float, float]) -> float:
 
 
 def read(answer: str) -> float:
-    """P(first is better) that a written answer says: 1 for A, 0 for B, NaN where it names neither, or both.
+    """P(first is better) parsed from a written answer: 1 for A, 0 for B, NaN where it names neither or both.
 
     A mark as [[A]] counts above all, then a letter that the answer begins with, then a sentence that says which is
     better; sentences with a doubt in them (neither, whether, not) say nothing.
@@ -66,7 +66,7 @@ def read(answer: str) -> float:
 
 
 def lost(found: Sequence[float], *, too_long: int) -> str | None:
-    """What to say of comparisons without a verdict; None where there is none."""
+    """One line that counts the comparisons without a verdict; None where there are none."""
     if none := sum(map(math.isnan, found)):
         return f"prompted: no verdict on {none} of {len(found)} comparisons, {too_long} of them too long"
     return None

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import polars as pl
 
-from rlhf_data.inference.protocols import Comparison, Judge, Scorer
+from rlhf_data.inference.protocols import Judge, ResponsePair, Scorer
 from rlhf_data.judges import llm_judge, pairwise_model, reward_model, tournaments
 from rlhf_data.loop import responses
 from rlhf_data.params import judges as params
@@ -25,7 +25,7 @@ class OpenJudge(Judge, Protocol):
     orders: Literal["both", "one"]  # in which a comparison is shown
 
     def wanted(self, generations: pl.DataFrame, *, judge: str) -> pl.DataFrame:
-        """The responses with what decides the rewards that this judge, of this name, gives them."""
+        """One row per response, with the columns that decide its reward; `judge` is this judge's name."""
 
     def rewards(self, wanted: pl.DataFrame, prompts: pl.DataFrame, *, part_prompts: int) -> Iterator[pl.DataFrame]:
         """`wanted` rows with their `reward`, all responses to `part_prompts` prompts at a time."""
@@ -41,7 +41,7 @@ def open_judge(model: Path, judge: params.Judge, *, score: params.ScoreParams, m
 class RewardModel:
     """Bradley–Terry: P(first is better) = σ(r(first) − r(second)), r the reward (paper, section 2.1)."""
 
-    orders: Literal["both", "one"] = "one"  # of which no reward depends
+    orders: Literal["both", "one"] = "one"  # rewards do not depend on the order
 
     def __init__(self, model: Path, score: params.ScoreParams, *, max_length: int) -> None:
         self._model, self._score, self._max_length = model, score, max_length
@@ -51,10 +51,12 @@ class RewardModel:
     def _scorer(self) -> Scorer:
         return reward_model.open_scorer(self._model, self._score, max_length=self._max_length)
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def prefer(self, comparisons: Sequence[ResponsePair]) -> list[float]:
         """As `Judge.prefer`; the same in either order."""
-        told = [_told(one.prompt, response) for one in comparisons for response in (one.first, one.second)]
-        rewards = self._scorer.score(told)
+        conversations = [
+            _conversation(one.prompt, response) for one in comparisons for response in (one.first, one.second)
+        ]
+        rewards = self._scorer.score(conversations)
         return [_sigmoid(first - second) for first, second in zip(rewards[::2], rewards[1::2], strict=True)]
 
     def wanted(self, generations: pl.DataFrame, *, judge: str) -> pl.DataFrame:
@@ -77,9 +79,9 @@ class Comparing:
     def _judge(self) -> Judge:
         if isinstance(self._params, params.PairwiseJudge):
             return pairwise_model.PairwiseModel(self._model, self._params)
-        return llm_judge.open_prompted(self._params, self._model)
+        return llm_judge.open_llm_judge(self._params, self._model)
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def prefer(self, comparisons: Sequence[ResponsePair]) -> list[float]:
         """As `Judge.prefer`."""
         return self._judge.prefer(comparisons)
 
@@ -93,7 +95,7 @@ class Comparing:
         return tournaments.played(self, wanted, prompts, ranking=ranking, orders=self.orders, part_prompts=part_prompts)
 
 
-def _told(prompt: list[Message], response: str) -> list[Message]:
+def _conversation(prompt: list[Message], response: str) -> list[Message]:
     return [*prompt, {"role": "assistant", "content": response}]
 
 

@@ -1,4 +1,4 @@
-r"""What a pairwise preference model reads: two responses to a prompt as one instruction, and its token ids.
+r"""Input template of the pairwise preference model: a prompt and two responses as one instruction, and its token ids.
 
     [CONTEXT] \n\n<turn> user\n Name a river.\n [RESPONSE A] The Nile. [RESPONSE B] Green. \n
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import EngineError
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.schemas import Message
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ OWN_TOKENS = (
 )
 
 
-def instruction(comparison: Comparison) -> str:
+def instruction(comparison: ResponsePair) -> str:
     """The user turn; a prompt's turns bear the names of their roles."""
     prompt, first, second = comparison
     return f"{START}{context(prompt)}{FIRST}{first}{SECOND}{second} \n"
@@ -40,47 +40,47 @@ def context(prompt: Sequence[Message]) -> str:
     return "\n\n" + "".join(f"<turn> {turn['role']}\n {turn['content']}\n" for turn in prompt)
 
 
-def add_own_tokens(tokens: PreTrainedTokenizerBase) -> None:
-    """Makes the template's fixed parts tokens of their own; a tokenizer that has them stays as it is."""
-    tokens.add_tokens(list(OWN_TOKENS))
+def add_own_tokens(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Adds the template's fixed parts to the tokenizer as single tokens; does nothing where it has them."""
+    tokenizer.add_tokens(list(OWN_TOKENS))
 
 
-def letter_ids(tokens: PreTrainedTokenizerBase) -> tuple[int, int]:
-    """The token ids of `A` and `B`, which are the answers.
+def letter_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
+    """The token ids of the two answers, `A` and `B`.
 
     Raises `EngineError` where a letter is no single token, or where the chat template puts it elsewhere than right
     after the generation prompt: no probability could be read.
     """
-    ids = [tokens.encode(letter, add_special_tokens=False) for letter in LETTERS]
+    ids = [tokenizer.encode(letter, add_special_tokens=False) for letter in LETTERS]
     for letter, found in zip(LETTERS, ids, strict=True):
         if len(found) != 1:
             raise EngineError(
-                f"{tokens.name_or_path}: the answer {letter} is {len(found)} tokens of this tokenizer, not one\n"
+                f"{tokenizer.name_or_path}: the answer {letter} is {len(found)} tokens of this tokenizer, not one\n"
                 "  a pairwise model needs a base whose tokenizer has single letters"
             )
     asked = [{"role": "user", "content": "?"}]
-    told = _chat(tokens, [*asked, {"role": "assistant", "content": LETTERS[0]}], answer=False)
-    if not told.startswith(_chat(tokens, asked, answer=True) + LETTERS[0]):
+    told = _chat(tokenizer, [*asked, {"role": "assistant", "content": LETTERS[0]}], answer=False)
+    if not told.startswith(_chat(tokenizer, asked, answer=True) + LETTERS[0]):
         raise EngineError(
-            f"{tokens.name_or_path}: the chat template's generation prompt does not end with the assistant's header, "
+            f"{tokenizer.name_or_path}: its generation prompt does not end with the assistant's header, "
             "which the answer follows\n  give the tokenizer a template with `add_generation_prompt`"
         )
     return ids[0][0], ids[1][0]
 
 
 def instruction_ids(
-    comparisons: Sequence[Comparison], tokens: PreTrainedTokenizerBase, *, max_length: int
+    comparisons: Sequence[ResponsePair], tokenizer: PreTrainedTokenizerBase, *, max_length: int
 ) -> list[list[int]]:
     """Each instruction through the chat template, up to where the answer begins, without BOS as in the released code.
 
-    Of too many tokens the first ones of the context go, and where these are too few the last ones of the longer
-    response, then of both; how many instructions are cut is said. Raises `EngineError` where `max_length` does not hold
-    the template itself.
+    Instructions longer than `max_length` tokens are truncated: first the beginning of the context, then the end of the
+    longer response, then of both; the number of truncated instructions is printed. Raises `EngineError` where
+    `max_length` does not hold the template itself.
     """
-    texts = [_chat(tokens, [{"role": "user", "content": instruction(one)}], answer=True) for one in comparisons]
+    texts = [_chat(tokenizer, [{"role": "user", "content": instruction(one)}], answer=True) for one in comparisons]
     if not texts:
         return []
-    encoded = tokens(texts, add_special_tokens=False)
+    encoded = tokenizer(texts, add_special_tokens=False)
     found, responses_cut = list[list[int]](), 0
     long = [place for place, ids in enumerate(encoded["input_ids"]) if len(ids) > max_length]
     for place, ids in enumerate(encoded["input_ids"]):
@@ -100,8 +100,8 @@ def instruction_ids(
     return found
 
 
-def _parts(comparison: Comparison, text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[int], ...]:
-    """The places of the tokens of an instruction's context, first and second response; `spans` are in characters."""
+def _parts(comparison: ResponsePair, text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[int], ...]:
+    """Token positions of an instruction's context, first and second response; `spans` are in characters."""
     prompt, first, second = comparison
     found, end = list[list[int]](), text.index(START)
     for before, part in ((START, context(prompt)), (FIRST, first), (SECOND, second)):
@@ -112,7 +112,7 @@ def _parts(comparison: Comparison, text: str, spans: Sequence[tuple[int, int]]) 
 
 
 def _dropped(context: list[int], first: list[int], second: list[int], *, excess: int) -> set[int]:
-    """Which tokens go, `excess` of them."""
+    """Positions of the `excess` tokens to drop."""
     more = excess - len(context)
     if more <= 0:
         return set(context[:excess])
@@ -123,6 +123,6 @@ def _dropped(context: list[int], first: list[int], second: list[int], *, excess:
     return {*context, *first[kept:], *second[left - kept :]}
 
 
-def _chat(tokens: PreTrainedTokenizerBase, messages: list[Any], *, answer: bool) -> str:
-    text: str = tokens.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
-    return text.removeprefix(str(tokens.bos_token)) if tokens.bos_token else text
+def _chat(tokenizer: PreTrainedTokenizerBase, messages: list[Any], *, answer: bool) -> str:
+    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
+    return text.removeprefix(str(tokenizer.bos_token)) if tokenizer.bos_token else text

@@ -1,8 +1,8 @@
-"""Rows of tokens that go on from keys and values computed before: prompts that rows share, and their own beginnings.
+"""KV-cache prefix sharing for reward scoring: a prompt is computed once for all responses to it.
 
-A pass that only fills a cache ends where its last layer has keys and values. On a CPU a shared prompt is not copied
-beside each row: attention to it and to the row are computed apart and weighed by the sums of their softmax, as in
-Flash-Decoding (Dao et al. 2023).
+A forward pass that only fills the cache ends once its last layer has keys and values. On a CPU the cache of a shared
+prompt is not copied for each row: attention to the prompt and to the row are computed apart and combined by their
+softmax sums, as in Flash-Decoding (Dao et al. 2023).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ ATTENTION = "prefixes"  # its name among those of transformers
 
 
 class Prefix(NamedTuple):
-    """Keys and values of rows of tokens, padded on the right: one row that all others go on from, or one for each."""
+    """Cached keys and values of right-padded rows: one row that all others continue, or one for each."""
 
     keys: list[Any]  # of each layer: rows × heads × tokens × size of a head
     values: list[Any]
     lengths: Any  # rows
 
     def of(self, places: Any) -> Prefix:
-        """The rows at these places, copied."""
+        """The rows at these indices, copied."""
         keys, values = ([kept[places] for kept in layers] for layers in (self.keys, self.values))
         return Prefix(keys, values, self.lengths[places])
 
@@ -34,11 +34,11 @@ class Prefix(NamedTuple):
 
 
 class _Full(Exception):  # noqa: N818  # no error
-    """The last layer has its keys and values; nobody reads what the pass would compute after them."""
+    """Ends a pass that only fills the cache: the last layer has its keys and values."""
 
 
 def takes(model: Any) -> bool:
-    """Whether a classifier is causal and lets go on from keys and values of every layer.
+    """Whether a classifier is causal and can continue from cached keys and values of every layer.
 
     One that supports flash attention tells its attention of sliding windows, as no mask does there.
     """
@@ -58,7 +58,7 @@ def takes(model: Any) -> bool:
 
 
 def use(model: Any) -> None:
-    """Gives a model, causal as `takes` says, the attention that knows prefixes."""
+    """Installs the attention that reads cached prefixes into a model that `takes` accepts."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(ATTENTION, _attend)  # without a mask function: transformers makes no masks for it
@@ -66,7 +66,7 @@ def use(model: Any) -> None:
 
 
 def fill(model: Any, ids: Any, lengths: Any, before: Sequence[Prefix] = ()) -> Prefix:
-    """Keys and values of rows of token ids, padded on the right, that follow those `before` them."""
+    """Keys and values of right-padded token ids (rows, time) that follow the cached prefixes `before`."""
     from transformers import DynamicCache
 
     last = model.config.get_text_config().num_hidden_layers - 1
@@ -86,12 +86,12 @@ def fill(model: Any, ids: Any, lengths: Any, before: Sequence[Prefix] = ()) -> P
 
 
 def logits(model: Any, ids: Any, before: Sequence[Prefix] = ()) -> Any:
-    """The classifier's, rows × labels, of token ids that follow those `before` them."""
+    """Classifier logits (rows, labels) of token ids that follow the cached prefixes `before`."""
     return model(ids, position_ids=_places(ids, before), use_cache=False, prefixes=before).logits
 
 
 def _places(ids: Any, before: Sequence[Prefix]) -> Any:
-    """Rows × tokens: how many tokens of the row lie ahead of each."""
+    """Position ids (rows, time): how many tokens precede each."""
     import torch
 
     start = sum(prefix.lengths for prefix in before)
@@ -111,7 +111,7 @@ def _attend(
     prefixes: Sequence[Prefix] = (),
     **more: Any,
 ) -> tuple[Any, None]:
-    """Causal attention of rows to their prefixes and themselves: rows × tokens × heads × size of a head."""
+    """Causal attention of rows to their prefixes and themselves: (rows, time, heads, head size)."""
     from transformers import AttentionInterface
 
     apart = query.device.type == "cpu" and not sliding_window
@@ -146,7 +146,7 @@ def _joined(before: list[Any], own: Any) -> Any:
 
 
 def _seen(query: Any, before: list[Prefix], window: int | None) -> Any:
-    """Rows × 1 × tokens × keys, to be added to scores: hides padding, what comes later, and what a window forgets."""
+    """Additive attention mask (rows, 1, time, keys): padding, later tokens, and those outside a sliding window."""
     import torch
 
     rows, tokens = query.shape[0], query.shape[2]

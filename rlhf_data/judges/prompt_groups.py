@@ -1,4 +1,4 @@
-"""Conversations to score, in groups that share a prompt: rows of token ids that begin alike."""
+"""Groups of conversations that share a prompt, hence a prefix of token ids."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ Ids = tuple[int, ...]
 
 
 class Group(NamedTuple):
-    """Rows of token ids, all different, that agree on the first `shared` and have more after them."""
+    """Distinct rows of token ids with a common prefix of `shared` tokens, each longer than it."""
 
     shared: int
     rows: list[Ids]
 
 
 def groups(prompts: Sequence[list[Message]], rows: Sequence[Ids], *, max_length: int) -> list[Group]:
-    """The different rows to each prompt.
+    """The distinct rows of each prompt.
 
-    Rows that fill `max_length` may have lost their beginning, each as much as its response is long: they make groups of
-    their own.
+    Rows of `max_length` tokens may be truncated at the beginning, each by another length, and form groups of their own.
     """
     found: dict[Any, dict[Ids, None]] = {}
     for prompt, row in zip(prompts, rows, strict=True):
@@ -36,12 +35,12 @@ def groups(prompts: Sequence[list[Message]], rows: Sequence[Ids], *, max_length:
 
 
 def shared_tokens(rows: list[Ids]) -> int:
-    """How many first tokens all rows have in common, such that each has at least one left."""
+    """Length of the longest common prefix that leaves each row at least one token."""
     first, last = min(rows), max(rows)  # what these agree on, all between them do
     shortest = min(len(row) for row in rows)
     return next((place for place in range(shortest - 1) if first[place] != last[place]), shortest - 1)
 
 
 def pays(group: Group) -> bool:
-    """Whether a prompt is worth a pass of its own, by the share of the group's tokens that it saves."""
+    """Whether computing the prompt once saves enough: the share of the group's tokens that need no second pass."""
     return group.shared * (len(group.rows) - 1) > WORTH_SHARING * sum(len(row) for row in group.rows)

@@ -1,7 +1,7 @@
-"""Reward models that score responses, by transformers (CPU or one GPU) or vLLM (GPUs, or its CPU build).
+"""Bradley–Terry reward scoring, by transformers (CPU or one GPU) or vLLM (GPUs, or its CPU build).
 
-A reward is the classifier's raw logit at the last token, whatever the engine. It depends on the conversation alone:
-batches, and what is computed once for several rows, decide only the time.
+A reward is the classifier's raw logit at the last token, whatever the engine. It depends on the conversation
+alone: batching and prefix sharing change the time, not the reward.
 """
 
 from __future__ import annotations
@@ -33,15 +33,19 @@ def open_scorer(reward: Path, section: ScoreParams, *, max_length: int) -> Score
 
 
 class TransformersScorer:
-    """Batches of like length, within `batch_tokens`; a prompt is computed once for its responses where that pays.
+    """Batches of like length, within `batch_tokens`; a prompt is computed once for its K responses if that saves time.
 
     A batch that memory does not hold is halved, and so are all after it.
     """
 
     def __init__(self, reward: Path, section: ScoreParams, *, max_length: int) -> None:
-        self._tokens = checkpoints.tokenizer(reward)
-        self._model = checkpoints.for_inference(checkpoints.reward(reward, precision=section.precision), self._tokens)
-        self._model.config.get_text_config().pad_token_id = self._tokens.pad_token_id  # the head reads before padding
+        self._tokenizer = checkpoints.tokenizer(reward)
+        self._model = checkpoints.for_inference(
+            checkpoints.reward(reward, precision=section.precision), self._tokenizer
+        )
+        self._model.config.get_text_config().pad_token_id = (
+            self._tokenizer.pad_token_id
+        )  # the head reads before padding
         self._shares = prefix_cache.takes(self._model)
         if self._shares:
             prefix_cache.use(self._model)
@@ -58,7 +62,7 @@ class TransformersScorer:
         import torch
         from tqdm import tqdm
 
-        rows = _rows(conversations, self._tokens, self._max_length)
+        rows = _rows(conversations, self._tokenizer, self._max_length)
         whole, shared = list[Ids](), list[Group]()
         for group in prompt_groups.groups([turns[:-1] for turns in conversations], rows, max_length=self._max_length):
             if self._shares and prompt_groups.pays(group):
@@ -73,7 +77,7 @@ class TransformersScorer:
                 progress.update(sum(copies[row] for row in scored if row not in rewards))
                 rewards.update(zip(scored, logits[:, 0].float().tolist(), strict=True))
 
-            with batching.told(
+            with batching.out_of_memory_of(
                 f"conversation of at most {self._max_length} tokens",
                 "score with precision: bf16, or with engine: vllm and tensor_parallel over several GPUs",
             ):
@@ -82,11 +86,11 @@ class TransformersScorer:
         return [rewards[row] for row in rows]
 
     def _whole(self, rows: list[Ids]) -> Any:
-        """Logits of rows, computed from their first token."""
+        """Logits of rows, without prefix sharing."""
         return self._follow(rows, []) if self._shares else self._model(**self._padded(rows), use_cache=False).logits
 
     def _follow(self, rows: Sequence[Ids], before: list[Prefix]) -> Any:
-        """Logits of rows of tokens that follow prefixes; what their last layer computes, only the last token needs."""
+        """Logits of rows that follow cached prefixes; only the last token passes through the whole last layer."""
         import torch
 
         starts = [row[:-1] for row in rows]
@@ -100,7 +104,7 @@ class TransformersScorer:
         return prefix_cache.fill(self._model, inputs["input_ids"], inputs["attention_mask"].sum(dim=1), before)
 
     def _after_prompts(self, batch: list[Group], keep: Callable[[list[Ids], Any], None]) -> None:
-        """Keeps the logits of the groups' rows: all prompts in one pass, then what follows them, in batches."""
+        """Scores groups: all prompts in one pass, then the responses, in batches."""
         import torch
 
         prompts = self._filled([group.rows[0][: group.shared] for group in batch])
@@ -131,20 +135,20 @@ class TransformersScorer:
         self._batches.run(together, tokens, follow)
 
     def _padded(self, rows: Sequence[Ids]) -> Any:
-        return batching.padded(rows, self._tokens, "right", self._model.device)
+        return batching.padded(rows, self._tokenizer, "right", self._model.device)
 
 
 class VllmScorer:
     """vLLM's pooling runner: continuous batching, and the prompt's cache shared by its K responses."""
 
     def __init__(self, reward: Path, section: ScoreParams, *, max_length: int) -> None:
-        self._tokens = checkpoints.tokenizer(reward)
+        self._tokenizer = checkpoints.tokenizer(reward)
         self._engine = vllm_library.load("score.engine").LLM(**vllm_arguments(reward, section, max_length=max_length))
         self._max_length = max_length
 
     def score(self, conversations: Sequence[list[Message]]) -> list[float]:
         """As `Scorer.score`."""
-        rows = _rows(conversations, self._tokens, self._max_length)
+        rows = _rows(conversations, self._tokenizer, self._max_length)
         distinct = list(dict.fromkeys(rows))
         if not distinct:  # vLLM takes no empty list
             return []
@@ -167,6 +171,6 @@ def vllm_arguments(reward: Path | str, section: ScoreParams, *, max_length: int)
     }
 
 
-def _rows(conversations: Sequence[list[Message]], tokens: Any, max_length: int) -> list[Ids]:
+def _rows(conversations: Sequence[list[Message]], tokenizer: Any, max_length: int) -> list[Ids]:
     prompts, responses = [turns[:-1] for turns in conversations], [turns[-1]["content"] for turns in conversations]
-    return [tuple(ids) for ids in conversation_ids(prompts, responses, tokens, max_length)]
+    return [tuple(ids) for ids in conversation_ids(prompts, responses, tokenizer, max_length)]

@@ -1,4 +1,4 @@
-"""Responses to the same prompts + a judge that compares two → a reward for each response."""
+"""Rewards from pairwise verdicts: a tournament among the K responses to each prompt."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import polars as pl
 from tqdm import tqdm
 
 from rlhf_data.hashing import content_id
-from rlhf_data.inference.protocols import Comparison, Judge
+from rlhf_data.inference.protocols import Judge, ResponsePair
 from rlhf_data.judges import both_orders
 from rlhf_data.loop.responses import parts, to_judge, with_prompts, with_rewards
 from rlhf_data.schemas import Message
 
-Prefer = Callable[[Sequence[Comparison]], list[float]]  # P(first is better) of each; NaN: no verdict
+Prefer = Callable[[Sequence[ResponsePair]], list[float]]  # P(first is better) of each; NaN: no verdict
 Ranking = Literal["knock_out", "round_robin"]
 DRAW = 0.5  # also where there is no verdict
 
@@ -30,9 +30,9 @@ class Contest(NamedTuple):
 
 
 def to_play(rows: pl.DataFrame, *, judge: str, job: str, ranking: Ranking) -> pl.DataFrame:
-    """Responses as `responses.to_judge` gives them; here `job` also names the ranking and all responses to the prompt.
+    """Responses as `responses.to_judge` gives them; `job` also covers the ranking and all responses to the prompt.
 
-    A reward depends on whom a response met: with one response changed, the prompt is played anew.
+    A reward depends on the other responses too: where one changes, the whole prompt is judged again.
     """
     judged = to_judge(rows, judge=judge, job=job)
     met = judged.group_by("prompt_id", maintain_order=True).agg(pl.col("response_id").unique(maintain_order=True))
@@ -64,14 +64,14 @@ def played(
 
 
 def play(contests: Sequence[Contest], prefer: Prefer, *, ranking: Ranking) -> list[list[float]]:
-    """The reward of each contest's responses; contests play a round together, so that the judge has large batches."""
+    """The reward of each contest's responses; a round of all contests is judged at once, in large batches."""
     return (knock_out if ranking == "knock_out" else round_robin)(contests, prefer)
 
 
 def round_robin(contests: Sequence[Contest], prefer: Prefer) -> list[list[float]]:
-    """Each response's mean probability of being better than another one, in [0, 1]: K(K−1)/2 comparisons a prompt.
+    """Each response's mean probability of being better than another one, in [0, 1]: K(K−1)/2 comparisons per prompt.
 
-    A response that stands alone gets 0.5.
+    A single response gets 0.5.
     """
     games = [
         (n, *game) for n, contest in enumerate(contests) for game in combinations(range(len(contest.responses)), 2)
@@ -84,11 +84,11 @@ def round_robin(contests: Sequence[Contest], prefer: Prefer) -> list[list[float]
 
 
 def knock_out(contests: Sequence[Contest], prefer: Prefer) -> list[list[float]]:
-    """Rounds survived among the best, or minus those among the worst: of 8 from 3 to −3, after 10 comparisons.
+    """Knock-out: rounds won in the winners' bracket, or minus those lost in the losers': 3 to −3 for 8 responses.
 
-    Who wins the first game plays on for the best place (the released code's tournament), who loses it for the worst,
-    which is this package's: a pair needs both ends. Neighbours meet; an odd one out goes on unplayed; a draw goes to
-    the earlier.
+    The winners' bracket is the released code's tournament. The losers' bracket is added here, since a pair needs the
+    worst response too. It takes 10 comparisons for 8 responses. Neighbours are compared; an odd one out advances; a tie
+    goes to the earlier response.
     """
     rewards = [[0.0] * len(contest.responses) for contest in contests]
     winners = [set[int]() for _ in contests]
@@ -113,12 +113,12 @@ def knock_out(contests: Sequence[Contest], prefer: Prefer) -> list[list[float]]:
 
 
 def _neighbours(players: list[list[int]]) -> list[tuple[int, int, int]]:
-    """The games of a round: contest, and two responses of it that stand side by side."""
+    """The comparisons of a round: index of the contest, and of two neighbouring responses."""
     return [(n, *game) for n, some in enumerate(players) for game in zip(some[::2], some[1::2], strict=False)]
 
 
 def _wins(games: list[tuple[int, int, int]], verdicts: list[float]) -> list[tuple[int, int, int]]:
-    """Each game's contest, winner and loser."""
+    """Contest, winner and loser of each comparison."""
     return [
         (n, first, second) if p >= DRAW else (n, second, first)
         for (n, first, second), p in zip(games, verdicts, strict=True)
@@ -128,7 +128,7 @@ def _wins(games: list[tuple[int, int, int]], verdicts: list[float]) -> list[tupl
 def _next_round(
     players: list[list[int]], through: list[tuple[int, int]], rewards: list[list[float]], worth: int
 ) -> list[list[int]]:
-    """Who plays on: those who got `through`, each `worth` one more, and an odd one out; a player alone stays."""
+    """The next round's players: those `through` and an odd one out, each rewarded by `worth`; a last player stays."""
     stay = [list[int]() if len(some) > 1 else some for some in players]
     for n, one in through:
         stay[n].append(one)
@@ -142,7 +142,7 @@ def _next_round(
 
 def _verdicts(contests: Sequence[Contest], games: Sequence[tuple[int, int, int]], prefer: Prefer) -> list[float]:
     shown = [
-        Comparison(contests[n].prompt, contests[n].responses[first], contests[n].responses[second])
+        ResponsePair(contests[n].prompt, contests[n].responses[first], contests[n].responses[second])
         for n, first, second in games
     ]
     return [DRAW if math.isnan(p) else p for p in (prefer(shown) if shown else [])]

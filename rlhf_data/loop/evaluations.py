@@ -8,7 +8,7 @@ import polars as pl
 
 from rlhf_data.errors import TableError
 
-ASKED = ("prompt_id", "seed", "temperature", "job")  # what decides a response; there is one a prompt
+ASKED = ("prompt_id", "seed", "temperature", "job")  # what decides a response; there is one per prompt
 
 
 def held_out(shards: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -17,7 +17,7 @@ OFFLINE_NULLS = ("chosen_sample", "rejected_sample", "chosen_reward", "rejected_
 
 
 def offline_pairs(mix: pl.DataFrame, *, pairs: int) -> pl.DataFrame:
-    """The first `pairs` comparisons of the mix, one a prompt, as pairs of iteration 0 (D_off of Algorithm 1)."""
+    """The first `pairs` comparisons of the mix, one per prompt, as pairs of iteration 0 (D_off of Algorithm 1)."""
     first = mix.unique("prompt_id", keep="first", maintain_order=True).head(pairs)
     if first.height < pairs:
         raise TableError(f"the mix has {first.height} prompts to train on, offline.pairs asks for {pairs}")
@@ -48,7 +48,7 @@ def with_reference(
 ) -> Iterator[pl.DataFrame]:
     """Pairs with the reference's log-probabilities (`schemas.LOGPS`), joined by prompt, `part_pairs` at a time.
 
-    Of no rows `logps` is never asked.
+    `logps` is not called where there are no rows.
     """
     parts = list(rows.iter_slices(part_pairs))
     for some in tqdm(parts, desc="reference", unit="part", disable=not parts):

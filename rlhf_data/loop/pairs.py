@@ -1,4 +1,4 @@
-"""generations + rewards → pairs: the best and the worst usable response to each prompt."""
+"""Pairing: the best and the worst usable response to each prompt by length-penalised reward (paper, eq. 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What policies answer and how it scores, as tables: requests by (prompt, sample) in, rows of the tables out."""
+"""Requests and completions as tables: rows by (prompt, sample) to engines and back, and their rewards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from rlhf_data.errors import EngineError, TableError
 from rlhf_data.hashing import content_id, row_seed
-from rlhf_data.inference.protocols import Generator, Request, Response, Scorer
+from rlhf_data.inference.protocols import Completion, Generator, Request, Scorer
 from rlhf_data.schemas import Message
 
 # What decides a row, and what an engine gives for it; `job` is the engine's fingerprint
@@ -21,7 +21,7 @@ AT_ONCE = 256  # requests that are made ready together
 
 
 def wanted(prompts: pl.DataFrame, *, samples: int, temperatures: Sequence[float], seed: int, job: str) -> pl.DataFrame:
-    """One row a response to be drawn, with what decides it (`ASKED`): its seed is its own, temperatures take turns."""
+    """One row per response to be sampled, with what decides it (`ASKED`); the samples take the temperatures in turn."""
     numbers = pl.DataFrame(
         {
             "sample": pl.Series(range(samples), dtype=pl.UInt8),
@@ -34,13 +34,13 @@ def wanted(prompts: pl.DataFrame, *, samples: int, temperatures: Sequence[float]
 
 
 def answer(engine: Generator, rows: pl.DataFrame, prompts: pl.DataFrame, *, part: int) -> Iterator[pl.DataFrame]:
-    """`wanted` rows with what the engine answers, `part` at a time as they are ready, with a progress bar.
+    """`wanted` rows with the engine's completions, `part` at a time as they are ready, with a progress bar.
 
-    Where the engine fails or is interrupted, the rows that it has answered come first. Raises `EngineError` where it
-    leaves a request unanswered.
+    Where the engine fails or is interrupted, the completed rows come first. Raises `EngineError` where it
+    leaves a request without a completion.
     """
     total = 0
-    ready: list[tuple[int, Response]] = []
+    ready: list[tuple[int, Completion]] = []
     progress = tqdm(total=rows.height, desc="generate", unit="response")
     try:
         for one in engine.generate(_requests(rows, prompts)):
@@ -70,8 +70,8 @@ def _requests(rows: pl.DataFrame, prompts: pl.DataFrame) -> Iterator[Request]:
         yield from (Request(*row) for row in with_prompts(some, prompts).select(columns).iter_rows())
 
 
-def _with_responses(rows: pl.DataFrame, answers: Sequence[tuple[int, Response]]) -> pl.DataFrame:
-    """The rows at the answers' places, with the answers."""
+def _with_responses(rows: pl.DataFrame, answers: Sequence[tuple[int, Completion]]) -> pl.DataFrame:
+    """The rows of these completions, with them."""
     texts = pl.Series([response.text for _, response in answers], dtype=pl.String)
     return rows[[place for place, _ in answers]].with_columns(
         response=texts,
@@ -97,7 +97,7 @@ def with_prompts(rows: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
 
 
 def to_judge(rows: pl.DataFrame, *, judge: str, job: str) -> pl.DataFrame:
-    """Responses with what decides their rewards (`JUDGED`): prompt, text, and the judge's `job`, not theirs."""
+    """Responses with what decides their rewards (`JUDGED`): prompt, text, and the judge's fingerprint as `job`."""
     texts = [content_id(text) for text in rows["response"]]
     return rows.with_columns(response_id=pl.Series(texts, dtype=pl.String), judge=pl.lit(judge), job=pl.lit(job))
 

@@ -35,15 +35,15 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
     return found
 
 
-def fit_embeddings(model: PreTrainedModel, tokens: PreTrainedTokenizerBase) -> None:
-    """Room for the tokens that `tokenizer` added."""
-    if len(tokens) > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(len(tokens))
+def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Resizes the embeddings where the tokenizer has more tokens than the model."""
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokenizer))
 
 
-def for_inference(model: Any, tokens: Any) -> Any:
+def for_inference(model: Any, tokenizer: Any) -> Any:
     """The model as `on_device` gives it, with an embedding for each of the tokenizer's tokens."""
-    fit_embeddings(model, tokens)
+    fit_embeddings(model, tokenizer)
     return on_device(model)
 
 
@@ -54,19 +54,19 @@ def on_device(model: Any) -> Any:
     return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
-def end_ids(tokens: PreTrainedTokenizerBase, config: Any) -> set[int]:
-    """The tokenizer's end of turn, and those of generation_config.json: vLLM's rule."""
+def end_ids(tokenizer: PreTrainedTokenizerBase, config: Any) -> set[int]:
+    """Ids that end a turn: the tokenizer's EOS and those of generation_config.json, as vLLM takes them."""
     named = config.eos_token_id
-    return {tokens.eos_token_id, *([] if named is None else [named] if isinstance(named, int) else named)}
+    return {tokenizer.eos_token_id, *([] if named is None else [named] if isinstance(named, int) else named)}
 
 
-def new_llama(size: LlamaSize, tokens: PreTrainedTokenizerBase, *, seed: int) -> PreTrainedModel:
+def new_llama(size: LlamaSize, tokenizer: PreTrainedTokenizerBase, *, seed: int) -> PreTrainedModel:
     """A Llama with random weights that `seed` decides; input and output embeddings are tied."""
     from transformers import LlamaConfig, LlamaForCausalLM, set_seed
 
     set_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokens),
+        vocab_size=len(tokenizer),
         hidden_size=size.hidden_size,
         intermediate_size=size.intermediate_size,
         num_hidden_layers=size.layers,
@@ -74,8 +74,8 @@ def new_llama(size: LlamaSize, tokens: PreTrainedTokenizerBase, *, seed: int) ->
         max_position_embeddings=size.context,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokens.eos_token_id,
-        pad_token_id=tokens.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
     )
     return LlamaForCausalLM(config)
 
@@ -83,7 +83,7 @@ def new_llama(size: LlamaSize, tokens: PreTrainedTokenizerBase, *, seed: int) ->
 def causal(
     path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None
 ) -> PreTrainedModel:
-    """A language model."""
+    """A causal LM, from a folder or the hub; raises `EngineError` where it cannot be loaded."""
     from transformers import AutoModelForCausalLM
 
     return _load(AutoModelForCausalLM, path, precision, attention, revision)

@@ -68,9 +68,9 @@ def train(texts: Iterable[str], folder: Path, *, vocab_size: int) -> int:
 
 def fetch(hub: str, revision: str | None, folder: Path) -> int:
     """Saves the tokenizer of a hub id or folder, and returns its vocabulary's size."""
-    tokens = checkpoints.tokenizer(hub, revision)
-    tokens.save_pretrained(folder)
-    return len(tokens)
+    tokenizer = checkpoints.tokenizer(hub, revision)
+    tokenizer.save_pretrained(folder)
+    return len(tokenizer)
 
 
 def count(conversations: pl.Series, folder: Path) -> pl.Series:
@@ -87,7 +87,7 @@ def count(conversations: pl.Series, folder: Path) -> pl.Series:
 
 
 def lengths(tokens: pl.Series, *, max_length: int) -> dict[str, int]:
-    """What `reports/sft.json` says: conversations, their tokens, and how many pass a block and lose their end."""
+    """What `reports/sft.json` says: conversations, their tokens, and how many are longer than a block and truncated."""
     return {
         "conversations": tokens.len(),
         "tokens": int(tokens.sum()),
@@ -96,40 +96,40 @@ def lengths(tokens: pl.Series, *, max_length: int) -> dict[str, int]:
 
 
 def conversation_ids(
-    prompts: list[Any], responses: list[str], tokens: PreTrainedTokenizerBase, max_length: int
+    prompts: list[Any], responses: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> list[list[int]]:
-    """Prompt and response through the chat template; of too many tokens the last stay, where the reward is read.
+    """Token ids of prompt and response by the chat template, truncated on the left: the reward is read at the end.
 
-    What K responses in a row have before them is split into tokens once.
+    The prompt of K responses in a row is tokenized once.
     """
-    special = _special_tokens(tokens)
+    special = _special_tokens(tokenizer)
     heads, tails = list[str](), list[str]()
     for prompt, same in groupby(zip(prompts, responses, strict=True), key=itemgetter(0)):
-        before = tokens.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+        before = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
         head = before[: max((found.start() for found in special.finditer(before)), default=0)]
         for _, response in same:
-            text = tokens.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
+            text = tokenizer.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
             cut = len(head) if text.startswith(head) else 0
             heads.append(text[:cut])
             tails.append(text[cut:])
     if not heads:
         return []
     once = list(dict.fromkeys(heads))
-    ids_of = dict(zip(once, tokens(once, add_special_tokens=False)["input_ids"], strict=True))
-    ends = tokens(tails, add_special_tokens=False)["input_ids"]
+    ids_of = dict(zip(once, tokenizer(once, add_special_tokens=False)["input_ids"], strict=True))
+    ends = tokenizer(tails, add_special_tokens=False)["input_ids"]
     return [[*ids_of[head], *end][-max_length:] for head, end in zip(heads, ends, strict=True)]
 
 
-def _special_tokens(tokens: PreTrainedTokenizerBase) -> re.Pattern[str]:
+def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
     """Where a tokenizer cuts a text before it does anything else; matches nothing where it does not.
 
     What is before such a token, and it with all after it, have tokens of their own.
     """
     special = [
         added.content
-        for added in tokens.added_tokens_decoder.values()
+        for added in tokenizer.added_tokens_decoder.values()
         if added.special and not (added.normalized or added.lstrip or added.rstrip or added.single_word)
     ]
-    if not special or not tokens.is_fast:
+    if not special or not tokenizer.is_fast:
         return re.compile("(?!)")
     return re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))))

@@ -32,7 +32,7 @@ class PairwiseJudge:
 
 @section
 class LlmJudge:
-    """A language model that is asked which response is better, without training (paper, section 2.1)."""
+    """An LLM judge: a chat model that is asked which response is better, without training (paper, section 2.1)."""
 
     kind: Literal["prompted"]
     engine: Literal["transformers", "openai"]

@@ -81,7 +81,7 @@ class ProjectParams:
     policies: list[str]
     # judges that score every response; `combine_rewards` says whose rewards make pairs
     scored_by: Annotated[list[Name], Field(min_length=1)]
-    tested: list[Name]  # judges that the reward tests compare
+    tested: list[Name]  # judges that are compared on test pairs
     second_judge: Name  # that no policy is trained on: what reward hacking is held against
 
 

@@ -1,6 +1,6 @@
 """What params may say of a source: where its records lie, and the options of its layout.
 
-Each class is the options of one layout in `sources/`, or of several that leave nothing open.
+Each class is the options of one layout in `sources/formats/`, or of several that leave nothing open.
 """
 
 from __future__ import annotations

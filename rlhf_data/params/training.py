@@ -41,7 +41,7 @@ class Training:
 
     learning_rate: Rate
     epochs: Positive
-    batch_size: Positive  # global: rows (SFT: packed blocks) a step, over all devices
+    batch_size: Positive  # global: rows (SFT: packed blocks) per step, over all devices
     micro_batch_size: Positive  # rows that a device holds at once; the rest is accumulated
     warmup_ratio: Share
     lr_scheduler: Literal["cosine", "linear", "constant_with_warmup"]
@@ -82,9 +82,9 @@ class RewardParams(Training):
 
 @section
 class SelfDistillation:
-    """More epochs, towards what the model said before them as a mean of both orders; else as the training itself.
+    """More epochs towards the model's own mean over both orders, as it was before them.
 
-    That mean favours no place and has less noise than labels: a model that learns it agrees with itself more often.
+    That mean has no position bias and less noise than labels, so both orders of a comparison agree more often.
     """
 
     epochs: Positive
@@ -99,8 +99,8 @@ class PreferenceParams(Training):
     base: str  # `iter0` starts from π₀; else a hub id or folder
     revision: str | None
     packing: Literal["bfd"] | None  # whole comparisons in blocks of max_length tokens, best fit first; null pads
-    # the chosen's place is drawn by hash (paper), or each comparison is learnt in both orders, in one batch: what they
-    # have in common, a liking for a letter, then cancels out
+    # the chosen's position is drawn by hash (paper), or each comparison is learnt in both orders, in one batch: a bias
+    # for a letter then cancels out
     positions: Literal["drawn", "both"]
     own_tokens: bool  # the template's fixed parts become tokens of their own: half the tokens of short comparisons
     self_distillation: SelfDistillation | None

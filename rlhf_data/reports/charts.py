@@ -48,17 +48,17 @@ class Figure(NamedTuple):
 
 
 def policies(table: pl.DataFrame) -> list[Figure]:
-    """One chart a measure, over the policies in the table's order; with its 95 % interval where the table has one."""
+    """One chart per measure, over the policies in the table's order; with its 95 % interval where the table has one."""
     return [_panel(table, *panel) for panel in PANELS if table[panel[0]].drop_nulls().len()]
 
 
 def hacking(table: pl.DataFrame) -> list[Figure]:
-    """One chart a measure, over the policies: the reward that they are trained on, and what it is held against."""
+    """One chart per measure, over the policies: the reward that they are trained on, and what it is held against."""
     return [_panel(table, *panel) for panel in HACKING if table[panel[0]].drop_nulls().len()]
 
 
 def training(curves: Mapping[str, pl.DataFrame]) -> list[Figure]:
-    """One chart a training, of up to four of its measures by step."""
+    """One chart per training, of up to four of its measures by step."""
     import altair as alt
 
     figures = []

@@ -39,7 +39,7 @@ def _turn(column: str) -> pl.Expr:
 
 
 def scored_records(prompts: pl.DataFrame, generations: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
-    """One row a prompt (`SCORED`), responses by sample; raises `TableError` unless the tables match one to one."""
+    """One row per prompt (`SCORED`), responses by sample; raises `TableError` unless the tables match one to one."""
     key = ["prompt_id", "sample"]
     said = generations.select(*key, "response").join(rewards.select(*key, "reward"), on=key, how="full", coalesce=True)
     asked = prompts.select("prompt_id", "prompt").with_row_index("order")

@@ -1,7 +1,7 @@
 """Every object that dvc.lock names, read and hashed again: in DVC's cache, on a remote, and in the workspace.
 
 DVC itself trusts what it once stored: it asks whether an object exists, and looks at the times of files. This reads
-bytes. What it finds is a table, one row a copy of a file (`COPIES`); `damage.py` says what is wrong with it.
+bytes. What it finds is a table, one row per copy of a file (`COPIES`); `verify_report.py` says what is wrong with it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Copies of objects as `verification.py` read them → which are damaged or missing, and the way to mend each."""
+"""Copies of objects as `verify.py` read them → which are damaged or missing, and the way to mend each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def problems(judged: pl.DataFrame) -> pl.DataFrame:
 
 
 def totals(judged: pl.DataFrame) -> list[str]:
-    """One line a place: how many objects are in which state, each counted once."""
+    """One line per store: how many objects are in which state, each counted once."""
     counted = judged.unique(["place", "object"], maintain_order=True).group_by("place", maintain_order=True)
     counts = counted.agg(pl.len().alias("objects"), *((pl.col("state") == one).sum().alias(one) for one in STATES))
     return [
@@ -53,7 +53,7 @@ def totals(judged: pl.DataFrame) -> list[str]:
 
 
 def lines(judged: pl.DataFrame) -> list[str]:
-    """One line a damaged file, and one a table of which files are missing; each ends with the way out."""
+    """One line per damaged file, and one per table of which files are missing; each ends with the way out."""
     found = []
     for row in judged.filter(pl.col("state") == "damaged").iter_rows(named=True):
         what = "the list of its files is " if row["object"].endswith(LISTING) else ""

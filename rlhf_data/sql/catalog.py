@@ -36,7 +36,7 @@ def connect(
 
     What a revision tracks and the cache lacks is fetched; with `fetch` off, a table that lacks files has no view.
     `read_only` lets the connection open no file but the tables' own, and those in the folder `scratch`, where sorts may
-    spill; to refuse statements that write into these is for `questions`. Raises `StorageError` where a revision cannot
+    spill; to refuse statements that write into these is for `statements`. Raises `StorageError` where a revision cannot
     be read, `TableError` where a file is not Parquet.
     """
     import duckdb

@@ -1,7 +1,7 @@
 """Where the files of each table lie, now and at any revision, and what their paths tell.
 
 dvc.yaml writes the tables; these are the same paths, by table, for those who ask of all iterations and sources at once.
-tests/test_catalog.py holds one against the other.
+tests/sql/test_catalog.py holds one against the other.
 """
 
 from __future__ import annotations

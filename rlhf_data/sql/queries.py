@@ -1,6 +1,6 @@
-"""A named question and the Parquet tables it asks of → the answer.
+"""Named queries: SQL in `rlhf_data/sql/<name>.sql`, run on Parquet tables.
 
-Each question is `sql/<name>.sql`. Its tables are views over files and its parameters are `$values`: no text is pasted
+ Its tables are views over files and its parameters are `$values`: no text is pasted
 into SQL, and a Python variable cannot stand in for a table.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Source = Path | str | Sequence[Path]  # a file, a folder of parts, a glob, or several of them
-QUESTIONS = files("rlhf_data.sql")
+FOLDER = files("rlhf_data.sql")
 
 
 def run(name: str, tables: Mapping[str, Source], **params: Any) -> pl.DataFrame:
@@ -27,28 +27,28 @@ def run(name: str, tables: Mapping[str, Source], **params: Any) -> pl.DataFrame:
     """
     import duckdb
 
-    question = text(name)
+    query = text(name)
     # without this a misspelt table could be answered by a Python variable of that name
     with duckdb.connect(config={"python_enable_replacements": False}) as db:
         try:
             for table, source in tables.items():
                 db.read_parquet(_globs(source)).create_view(table)
-            answer: pl.DataFrame = db.sql(question, params=params or None).pl()
+            answer: pl.DataFrame = db.sql(query, params=params or None).pl()
         except duckdb.Error as error:
             raise TableError(f"query {name}: {error}") from error
     return answer
 
 
 def names() -> list[str]:
-    """The questions there are."""
-    return sorted(one.name.removesuffix(".sql") for one in QUESTIONS.iterdir() if one.name.endswith(".sql"))
+    """The names of the named queries."""
+    return sorted(one.name.removesuffix(".sql") for one in FOLDER.iterdir() if one.name.endswith(".sql"))
 
 
 def text(name: str) -> str:
-    """The SQL of a question; raises `TableError` where there is none of that name."""
+    """The SQL of a named query; raises `TableError` where there is none of that name."""
     if name not in names():
         raise TableError(f"query {name}: there is no {name}.sql; there are: {', '.join(names())}")
-    return (QUESTIONS / f"{name}.sql").read_text(encoding="utf8")
+    return (FOLDER / f"{name}.sql").read_text(encoding="utf8")
 
 
 def _globs(source: Source) -> list[str]:

@@ -1,4 +1,4 @@
-"""The `job` column: a fingerprint of all that decides an expensive row's content, beside the row's own key."""
+"""Fingerprints (the column `job`): hashes of what decides an expensive row's content, beside the row's own key."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def job(checkpoint: Path, **settings: object) -> str:
 
 
 def generation(policy: Path, section: GenerateParams) -> str:
-    """Of a response, beside its own seed and temperature: the sizes of batches and parts do not decide it."""
+    """Fingerprint of a response, beside its seed and temperature: the sizes of batches and parts do not decide it."""
     return job(policy, engine=section.engine, max_tokens=section.max_tokens, precision=section.precision)
 
 
 def scoring(reward_model: Path, section: ScoreParams, *, max_length: int) -> str:
-    """Of a reward, beside the text it is of."""
+    """Fingerprint of a reward, beside the text it is of."""
     return job(reward_model, engine=section.engine, precision=section.precision, max_length=max_length)
 
 
 def judging(model: Path, judge: PairwiseJudge | LlmJudge) -> str:
-    """Of a verdict, beside the comparison it is on; a reward model's is `scoring`.
+    """Fingerprint of a verdict, beside the comparison it is on; a reward model's is `scoring`.
 
     Sizes of batches do not decide it, nor how many verdicts make a ranking.
     """
@@ -45,17 +45,17 @@ def judging(model: Path, judge: PairwiseJudge | LlmJudge) -> str:
 
 
 def reference(model: Path, section: PolicyParams) -> str:
-    """Of a pair's reference log-probabilities: β, the loss and the learning rate do not decide them."""
+    """Fingerprint of a pair's reference log-probabilities: β, the loss and the learning rate do not decide them."""
     return job(model, precision=section.precision, max_length=section.max_length)
 
 
-def likelihood(policy: Path, model: Path, section: PolicyParams) -> str:
-    """Of a response's log-probabilities under the policy that wrote it and another model."""
+def logprobs(policy: Path, model: Path, section: PolicyParams) -> str:
+    """Fingerprint of a response's log-probabilities under the policy that wrote it and another model."""
     return job(policy, precision=section.precision, other=job(model))
 
 
 def training(section: Training, *inputs: str | Path, seed: int) -> str:
-    """Of a training's checkpoints; `inputs` are the tables, folders and hub ids that it starts from.
+    """Fingerprint of a training's checkpoints; `inputs` are the tables, folders and hub ids that it starts from.
 
     How often it logs or saves does not decide them.
     """

@@ -30,7 +30,7 @@ PLACES = {"file": pl.UInt32, "place": pl.UInt32}
 
 @contextmanager
 def folder(name: str, job: str, *, of: Path) -> Iterator[Path]:
-    """A place for unfinished work on the output `of`; it goes when the block ends well.
+    """A folder for unfinished work on the output `of`; it is removed when the block ends well.
 
     Raises `StorageError` where another process does the same work.
     """
@@ -65,7 +65,7 @@ def opened(
 
 
 class Rows:
-    """The finished rows of one table, in files; memory holds a hash of what decides a row, and its place."""
+    """The finished rows of one table, in files; memory holds a hash of what decides a row, and its position."""
 
     def __init__(self, folder: Path, schema: type[dy.Schema], *, on: Sequence[str], values: Sequence[str]) -> None:
         self._folder = folder
@@ -78,7 +78,7 @@ class Rows:
         self._index = pl.DataFrame(schema={**dict.fromkeys(KEYS, pl.UInt64), **PLACES})
 
     def missing(self, wanted: pl.DataFrame) -> pl.DataFrame:
-        """The wanted rows that are not finished, one of those that the same things decide; prints the sums."""
+        """The wanted rows that are not finished, one per fingerprint and key; prints the counts."""
         distinct = wanted.with_columns(self._keys(wanted)).unique(KEYS, keep="first", maintain_order=True)
         placed = distinct.join(self._index, on=KEYS, how="left", maintain_order="left")
         left = placed.filter(pl.col("file").is_null()).drop(*KEYS, *PLACES)

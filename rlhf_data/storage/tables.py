@@ -1,4 +1,4 @@
-"""Reading and writing the tables: checked against their schema, atomically, zstd-compressed.
+"""Parquet tables, read and written: checked against their schema, atomically, zstd-compressed.
 
 A table is one Parquet file, or a folder of Parquet parts whose names give their order.
 """

@@ -1,8 +1,8 @@
-"""What a model thinks of a response: its log-probability, by transformers.
+"""Sequence log-probability of a response under a causal LM: log π(y given x) in nats, summed over its tokens.
 
 DPO's reference log-probabilities are of pairs and come from TRL (`trainers.open_reference`); these are of single
-responses, and of those tokens alone that were drawn: one cut at the token limit has no end of turn. A response is read
-as its text's own tokens, which may not be those that were drawn where several spell the same text.
+responses, over the sampled tokens alone: a response cut at the token limit has no end of turn. A response is tokenized
+again from its text, which may give other tokens than those that were sampled.
 """
 
 from __future__ import annotations
@@ -22,48 +22,56 @@ from rlhf_data.schemas import Message
 def open_model(
     checkpoint: Path, *, precision: str, attention: str, batch_size: int
 ) -> Callable[[pl.DataFrame], list[float]]:
-    """Loads a policy; what is returned gives rows (`prompt`, `response`, `finish_reason`) their log-probabilities.
+    """Loads a policy and returns the function that gives rows their log-probabilities.
 
-    In nats at temperature 1, summed over the response's tokens, its end of turn included where it has one.
+    Rows have `prompt`, `response` and `finish_reason`. In nats at temperature 1, summed over the response's tokens, its
+    end of turn included where it has one.
     """
     import torch
 
-    tokens: Any = checkpoints.tokenizer(checkpoint)
-    model = checkpoints.for_inference(checkpoints.causal(checkpoint, precision=precision, attention=attention), tokens)
+    tokenizer: Any = checkpoints.tokenizer(checkpoint)
+    model = checkpoints.for_inference(
+        checkpoints.causal(checkpoint, precision=precision, attention=attention), tokenizer
+    )
     batches = batching.Batches("history.batch_size", batch_size, "rows")
 
     def logps(rows: pl.DataFrame) -> list[float]:
         columns = rows.select("prompt", "response", "finish_reason").iter_rows()
-        read = [_read(prompt, response, reason == "stop", tokens) for prompt, response, reason in columns]
+        read = [_read(prompt, response, reason == "stop", tokenizer) for prompt, response, reason in columns]
         found = dict[int, float]()
 
         def forward(places: list[int]) -> None:
-            found.update(zip(places, _batch(model, tokens, [read[place] for place in places]), strict=True))
+            found.update(zip(places, _batch(model, tokenizer, [read[place] for place in places]), strict=True))
 
-        with torch.inference_mode(), batching.told("response", "compute with precision: bf16, or on a larger device"):
+        with (
+            torch.inference_mode(),
+            batching.out_of_memory_of("response", "compute with precision: bf16, or on a larger device"),
+        ):
             batches.run(range(len(read)), lambda place: len(read[place][0]) + len(read[place][1]), forward)
         return [found[place] for place in range(len(read))]
 
     return logps
 
 
-def _read(prompt: list[Message], response: str, finished: bool, tokens: Any) -> tuple[list[int], list[int]]:
-    """Token ids of the prompt, up to where the policy begins to write, and of what it wrote."""
-    asked = tokens.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    whole = tokens.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
+def _read(prompt: list[Message], response: str, finished: bool, tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Token ids of the prompt with the generation prompt, and of the response."""
+    asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    whole = tokenizer.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
     if not whole.startswith(asked):
         raise EngineError("the chat template does not put an answer where it lets the model begin to write")
-    given, wrote = tokens([asked, whole[len(asked) :] if finished else response], add_special_tokens=False)["input_ids"]
-    if finished and tokens.eos_token_id in wrote:  # templates may go on after the end of turn
-        wrote = wrote[: wrote.index(tokens.eos_token_id) + 1]
+    given, wrote = tokenizer([asked, whole[len(asked) :] if finished else response], add_special_tokens=False)[
+        "input_ids"
+    ]
+    if finished and tokenizer.eos_token_id in wrote:  # templates may go on after the end of turn
+        wrote = wrote[: wrote.index(tokenizer.eos_token_id) + 1]
     return given, wrote
 
 
-def _batch(model: Any, tokens: Any, rows: list[tuple[list[int], list[int]]]) -> list[float]:
+def _batch(model: Any, tokenizer: Any, rows: list[tuple[list[int], list[int]]]) -> list[float]:
     import torch
 
-    # padded on the left, so that all end at the last place, and logits are made for the responses alone
-    inputs = batching.padded([given + wrote for given, wrote in rows], tokens, "left", model.device)
+    # padded on the left, so that all end at the last position, and logits are made for the responses alone
+    inputs = batching.padded([given + wrote for given, wrote in rows], tokenizer, "left", model.device)
     lengths = torch.tensor([len(wrote) for _, wrote in rows], device=model.device)
     longest = int(lengths.max())
     if longest == 0:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import pairwise_template
 from rlhf_data.models import checkpoints
 from rlhf_data.params.training import PreferenceParams
@@ -25,22 +25,22 @@ NOT_LEARNT = -100  # label of a token that torch's cross-entropy leaves out
 def train_preference(
     section: PreferenceParams, shown: pl.DataFrame, base: str | Path, *, seed: int, work: Path, out: Path
 ) -> pl.DataFrame:
-    """Trains a pairwise model on comparisons as they are shown (`pairwise.shown`) and saves it at `out`.
+    """Trains a pairwise model on comparisons as they are shown (`both_orders.shown`) and saves it at `out`.
 
     Only the answer's token is learnt; comparisons that share a block do not see each other. With `self_distillation`
-    more epochs follow. Returns the training log, one row a logged step.
+    more epochs follow. Returns the training log, one row per logged step.
     """
     from transformers import set_seed
 
-    tokens = checkpoints.tokenizer(base, section.revision)
+    tokenizer = checkpoints.tokenizer(base, section.revision)
     if section.own_tokens:
-        pairwise_template.add_own_tokens(tokens)
-    rows = training_rows(shown, tokens, max_length=section.max_length)
+        pairwise_template.add_own_tokens(tokenizer)
+    rows = training_rows(shown, tokenizer, max_length=section.max_length)
     if section.positions == "both":
         rows = together(rows)
     model = checkpoints.causal(base, precision=trl_run.MASTER, attention=section.attention, revision=section.revision)
     set_seed(seed)  # embeddings of tokens that are new
-    checkpoints.fit_embeddings(model, tokens)
+    checkpoints.fit_embeddings(model, tokenizer)
 
     def trainer(section: PreferenceParams, work: Path, teacher: Any = None) -> Any:
         return _answer_trainer()(
@@ -49,7 +49,7 @@ def train_preference(
             model=model,
             args=trl_config.preference(section, seed=seed, out=work),
             train_dataset=trl_run.as_dataset(rows),
-            processing_class=tokens,
+            processing_class=tokenizer,
         )
 
     first = trainer(section, work)
@@ -82,7 +82,7 @@ def _answer_trainer() -> Any:
     from trl import SFTTrainer
 
     class AnswerTrainer(SFTTrainer):  # type: ignore[misc]
-        """TRL's trainer, except that logits are made at the answers alone, and that a teacher may have a say."""
+        """TRL's trainer with logits at the answers alone, and an optional distillation loss towards a teacher."""
 
         def __init__(self, section: PreferenceParams, teacher: Any, **given: Any) -> None:
             super().__init__(**given)
@@ -101,7 +101,7 @@ def _answer_trainer() -> Any:
             kept, at = (places - 1).unique(return_inverse=True)
 
             def read(reader: Any) -> Any:
-                """Logits of the answers' places: answers × vocabulary."""
+                """Logits at the answers: (answers, vocabulary)."""
                 return reader(**inputs, use_cache=False, logits_to_keep=kept).logits[rows, at].float()
 
             logits = read(model)
@@ -127,7 +127,7 @@ def _answer_trainer() -> Any:
 
 
 def mean_of_orders(first: Any) -> Any:
-    """P(first is better) of rows of which each two are both orders of a comparison, after averaging the two orders."""
+    """P(first is better), averaged over the two orders of each comparison, which are consecutive rows."""
     import torch
 
     shown, turned = first[0::2], first[1::2]
@@ -135,11 +135,11 @@ def mean_of_orders(first: Any) -> Any:
     return torch.stack([mean, 1 - mean], dim=1).flatten()
 
 
-def training_rows(shown: pl.DataFrame, tokens: PreTrainedTokenizerBase, *, max_length: int) -> pl.DataFrame:
+def training_rows(shown: pl.DataFrame, tokenizer: PreTrainedTokenizerBase, *, max_length: int) -> pl.DataFrame:
     """Each instruction with its answer: `pair_id`, `input_ids`, and `labels` of which the answer's alone is learnt."""
-    comparisons = [Comparison(*row) for row in shown.select("prompt", "first", "second").iter_rows()]
-    letters = pairwise_template.letter_ids(tokens)
-    asked = pairwise_template.instruction_ids(comparisons, tokens, max_length=max_length - 1)
+    comparisons = [ResponsePair(*row) for row in shown.select("prompt", "first", "second").iter_rows()]
+    letters = pairwise_template.letter_ids(tokenizer)
+    asked = pairwise_template.instruction_ids(comparisons, tokenizer, max_length=max_length - 1)
     answers = [letters[0] if chosen_first else letters[1] for chosen_first in shown["chosen_first"]]
     return pl.DataFrame(
         {
@@ -152,13 +152,13 @@ def training_rows(shown: pl.DataFrame, tokens: PreTrainedTokenizerBase, *, max_l
 
 
 def together(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of each pair end to end, which a batch holds or leaves out as one; TRL keeps `seq_lengths`, of each."""
+    """Both orders of a pair concatenated to one row, so that they stay in one batch; `seq_lengths` has both lengths."""
     whole = rows.with_columns(seq_lengths=pl.col("input_ids").list.len().cast(pl.Int64))
     ends = pl.col("input_ids", "labels").explode()
     return whole.group_by("pair_id", maintain_order=True).agg(ends, "seq_lengths")
 
 
 def apart(both: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows that `together` has put end to end."""
+    """The rows that `together` concatenated."""
     ends = pairwise([0, *accumulate(both["seq_lengths"])])
     return [{name: both[name][start:end] for name in ("input_ids", "labels")} for start, end in ends]

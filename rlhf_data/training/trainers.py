@@ -1,7 +1,7 @@
 """Training with TRL: SFT → π₀, Bradley–Terry → the reward model, DPO → the next policy.
 
 The same code trains the embedded 0.5M-parameter Llama and an 8B one; a section of params decides which. Checkpoints lie
-in `work` (see training_runs.py).
+in `work` (see trl_run.py).
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 def train_sft(
     section: SftParams, messages: pl.DataFrame, tokenizer: Path, *, seed: int, work: Path, out: Path
 ) -> pl.DataFrame:
-    """Trains π₀ on conversations (`messages`) and saves it at `out`; returns the training log, one row a step."""
+    """Trains π₀ on conversations (`messages`) and saves it at `out`; returns the training log, one row per step."""
     from trl import SFTTrainer
 
-    tokens = checkpoints.tokenizer(tokenizer)
+    loaded = checkpoints.tokenizer(tokenizer)
     if isinstance(section.base, LlamaSize):
-        model = checkpoints.new_llama(section.base, tokens, seed=seed)
+        model = checkpoints.new_llama(section.base, loaded, seed=seed)
     else:
         model = checkpoints.causal(
             section.base, precision=MASTER, attention=section.attention, revision=section.revision
         )
-        checkpoints.fit_embeddings(model, tokens)
+        checkpoints.fit_embeddings(model, loaded)
     trainer = SFTTrainer(
         model=model,
         args=trl_config.sft(section, seed=seed, out=work),
         train_dataset=as_dataset(messages),
-        processing_class=tokens,
+        processing_class=loaded,
     )
     return trl_run.run(trainer, section, "train_sft", out)
 
@@ -53,30 +53,30 @@ def train_reward(
 ) -> pl.DataFrame:
     """Trains a reward model on comparisons (`prompt`, `chosen`, `rejected`) and saves it at `out`.
 
-    Long conversations lose their beginning, as in the paper's code; none is dropped.
+    Long conversations are truncated on the left, as in the paper's code; none is dropped.
     """
     from transformers import set_seed
     from trl import RewardTrainer
 
-    tokens = checkpoints.tokenizer(base, section.revision)
+    tokenizer = checkpoints.tokenizer(base, section.revision)
     set_seed(seed)  # the head is new
     model = checkpoints.reward(base, precision=MASTER, attention=section.attention, revision=section.revision)
-    checkpoints.fit_embeddings(model, tokens)
+    checkpoints.fit_embeddings(model, tokenizer)
     trainer = RewardTrainer(
         model=model,
         args=trl_config.reward(section, seed=seed, out=work),
-        train_dataset=as_dataset(reward_tokens(pairs, tokens, max_length=section.max_length)),
-        processing_class=tokens,
+        train_dataset=as_dataset(reward_tokens(pairs, tokenizer, max_length=section.max_length)),
+        processing_class=tokenizer,
     )
     return trl_run.run(trainer, section, "train_reward", out)
 
 
-def reward_tokens(pairs: pl.DataFrame, tokens: PreTrainedTokenizerBase, *, max_length: int) -> pl.DataFrame:
+def reward_tokens(pairs: pl.DataFrame, tokenizer: PreTrainedTokenizerBase, *, max_length: int) -> pl.DataFrame:
     """Both sides of each comparison as token ids, cut from the left to `max_length`."""
     return pl.DataFrame(
         {
             f"{side}_ids": tokenizers.conversation_ids(
-                pairs["prompt"].to_list(), pairs[side].to_list(), tokens, max_length
+                pairs["prompt"].to_list(), pairs[side].to_list(), tokenizer, max_length
             )
             for side in ("chosen", "rejected")
         }
@@ -103,7 +103,7 @@ def train_policy(
 def open_reference(
     section: PolicyParams, reference: Path, *, batch_size: int, work: Path
 ) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """What is returned gives any number of parts of pairs their log-probabilities; the first one loads the reference.
+    """Returns the function that gives parts of pairs their reference log-probabilities; its first call loads the model.
 
     A part's rows (`prompt_id`, `ref_chosen_logps`, `ref_rejected_logps`) come in the order of its pairs and are
     computed by TRL itself: in nats, summed over the response's tokens, its end of turn included.
@@ -143,7 +143,7 @@ def _dpo_trainer() -> Any:
     from trl import DPOTrainer
 
     class HistoryDPOTrainer(DPOTrainer):  # type: ignore[misc]
-        """TRL's trainer, except that log-probabilities which are there already are not computed again."""
+        """TRL's trainer, which reads the stored reference log-probabilities instead of computing them."""
 
         def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
             missing = set(LOGPS) - set(dataset.column_names)

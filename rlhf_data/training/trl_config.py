@@ -87,7 +87,7 @@ def _arguments(section: Training, seed: int, out: Path) -> dict[str, Any]:
         "logging_steps": section.logging_steps,
         "logging_first_step": True,  # so that even the shortest training has a curve
         "logging_nan_inf_filter": False,  # which would hide a lost run behind the mean of earlier losses
-        "save_strategy": "no",  # on a schedule of its own; training_runs.py asks for checkpoints
+        "save_strategy": "no",  # on a schedule of its own; trl_run.py asks for checkpoints
         "save_total_limit": 2,  # the last one is not whole before it is written
         "report_to": "none",
         "dataloader_pin_memory": torch.cuda.is_available(),

@@ -1,4 +1,4 @@
-"""A run of a TRL trainer: from its last checkpoint on, with a log, to a saved model.
+"""Runs a TRL trainer: resumes from its last checkpoint, logs, saves the model.
 
 A training keeps checkpoints in its output folder and goes on from the last one that it finds there, to the same weights
 and the same log: the caller gives every job a folder of its own, and removes it once the model is safe.
@@ -46,7 +46,7 @@ def as_dataset(table: pl.DataFrame) -> Dataset:
 
 
 def run(trainer: Any, section: Training, stage: str, out: Path) -> pl.DataFrame:
-    """Trains as `fit` does, and saves at `out`; returns the log, one row a logged step."""
+    """Trains as `fit` does, and saves at `out`; returns the log, one row per logged step."""
     import torch
 
     log = fit(trainer, section, stage)
@@ -57,7 +57,7 @@ def run(trainer: Any, section: Training, stage: str, out: Path) -> pl.DataFrame:
 
 
 def fit(trainer: Any, section: Training, stage: str) -> pl.DataFrame:
-    """Trains, from the last whole checkpoint on; returns the log, one row a logged step."""
+    """Trains, from the last whole checkpoint on; returns the log, one row per logged step."""
     from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
     for printed in (PrinterCallback, ProgressCallback):
@@ -90,7 +90,7 @@ def _progress() -> Any:
     from transformers.trainer_callback import ProgressCallback
 
     class Progress(ProgressCallback):  # type: ignore[misc]
-        """A bar that shows the loss, instead of a printed line a step."""
+        """A progress bar with the loss, instead of a printed line per step."""
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
             if self.training_bar is not None and "loss" in (logs or {}):

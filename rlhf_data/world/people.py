@@ -1,4 +1,4 @@
-"""Who writes and who judges in the world: authors of differing skill, and annotators who like length."""
+"""Who writes and who judges in the world: authors of differing skill, and annotators with a length bias."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write(question: Question, skill: float, rng: Random) -> str:
 
 
 def preference(gold_gap: float, char_gap: int, *, sharpness: float, length_bias: float) -> float:
-    """P(a is preferred to b): Bradley–Terry on the gold rewards, plus a liking for length.
+    """P(a is preferred to b): Bradley–Terry on the gold rewards, plus a length bias.
 
     `gold_gap` and `char_gap` are a's minus b's; `length_bias` is in logits per character.
     """

@@ -10,7 +10,7 @@ import pytest
 
 from rlhf_data.errors import TableError
 from rlhf_data.evaluation import drift
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 
 PROMPTS = pl.DataFrame(
     {"prompt_id": ["a", "b", "c"], "prompt": [[{"role": "user", "content": f"{name}?"}] for name in "ABC"]}
@@ -29,9 +29,9 @@ class Longest:
     """Prefers the longer answer, and whatever it is shown first; says nothing of a question."""
 
     def __init__(self) -> None:
-        self.asked: list[Comparison] = []
+        self.asked: list[ResponsePair] = []
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def prefer(self, comparisons: Sequence[ResponsePair]) -> list[float]:
         self.asked += comparisons
         return [self.one(*comparison) for comparison in comparisons]
 
@@ -63,7 +63,7 @@ def test_verdicts_are_of_both_orders_and_nan_is_null() -> None:
         (0.9, 0.7, pytest.approx(0.8)),
     ]
     assert second.select(drift.VERDICTS).rows() == [(None, None, None)]
-    assert judge.asked[2] == Comparison([{"role": "user", "content": "A?"}], "maybe", "yes")
+    assert judge.asked[2] == ResponsePair([{"role": "user", "content": "A?"}], "maybe", "yes")
 
 
 def test_one_order_leaves_the_other_null() -> None:

@@ -14,7 +14,7 @@ import pytest
 from rlhf_data.cleaning import ingest
 from rlhf_data.errors import SourceError, TableError
 from rlhf_data.evaluation import metrics, reward_bench, reward_tests
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.schemas import Message, Preferences, Rejects, RewardTests, Verdicts
 from rlhf_data.sources import formats, readers
 from rlhf_data.sources.records import BadRecord
@@ -71,7 +71,7 @@ class Position:
     def __init__(self, first: float, silent_on: str = "never") -> None:
         self.first, self.silent_on = first, silent_on
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def prefer(self, comparisons: Sequence[ResponsePair]) -> list[float]:
         return [math.nan if self.silent_on in one.first else self.first for one in comparisons]
 
 

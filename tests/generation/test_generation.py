@@ -24,7 +24,7 @@ from rlhf_data.errors import EngineError, PromptError
 from rlhf_data.generation import transformers_engine
 from rlhf_data.generation.open import open_generator, refuse_long
 from rlhf_data.inference import openai_client
-from rlhf_data.inference.protocols import Generator, Request, Response
+from rlhf_data.inference.protocols import Completion, Generator, Request
 from rlhf_data.models import checkpoints
 from rlhf_data.params.loop import GenerateParams
 from rlhf_data.params.profiles import Params
@@ -74,23 +74,23 @@ def section(tiny: Params) -> GenerateParams:
     return replace(tiny.generate, max_tokens=12, max_model_len=128, batch_size=8)
 
 
-def answer(policy: Path, section: GenerateParams, requests: list[Request]) -> list[Response]:
+def answer(policy: Path, section: GenerateParams, requests: list[Request]) -> list[Completion]:
     return in_order(open_generator(policy, section), requests)
 
 
-def in_order(engine: Generator, requests: list[Request]) -> list[Response]:
+def in_order(engine: Generator, requests: list[Request]) -> list[Completion]:
     found = dict(engine.generate(iter(requests)))
     assert sorted(found) == list(range(len(requests)))
     return [found[place] for place in range(len(requests))]
 
 
-def plausible(found: list[Response], *, most: int) -> None:
+def plausible(found: list[Completion], *, most: int) -> None:
     assert {response.finish_reason for response in found} == {"stop", "length"}
     for response in found:
         assert "<|" not in response.text
         # its end of turn counts too
         assert (1 <= response.tokens <= most) if response.finish_reason == "stop" else (response.tokens == most)
-    assert Response("", 1, "stop") in found
+    assert Completion("", 1, "stop") in found
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 20])
@@ -142,8 +142,10 @@ def test_of_generation_config_only_the_end_tokens_count(
     advice = {"eos_token_id": [end], "do_sample": True, "top_k": 1, "repetition_penalty": 5.0}
     (policy / "generation_config.json").write_text(json.dumps(advice))
 
-    expected = [Response("", 1, "stop") if row == [end] else response for row, response in zip(ids, begun, strict=True)]
-    assert expected.count(Response("", 1, "stop")) >= times + begun.count(Response("", 1, "stop"))
+    expected = [
+        Completion("", 1, "stop") if row == [end] else response for row, response in zip(ids, begun, strict=True)
+    ]
+    assert expected.count(Completion("", 1, "stop")) >= times + begun.count(Completion("", 1, "stop"))
     assert answer(policy, replace(section, max_tokens=1), requests) == expected
 
 
@@ -221,7 +223,7 @@ def test_vllm_answers_the_same_to_the_same_seeds(policy_dir: Path, tmp_path: Pat
     script = tmp_path / "answer.py"
     script.write_text(VLLM_SCRIPT)
 
-    def answered(copies: int) -> list[Response]:
+    def answered(copies: int) -> list[Completion]:
         done = subprocess.run(
             [sys.executable, script, policy_dir, json.dumps(requests), str(copies)],
             cwd=ROOT,
@@ -235,7 +237,9 @@ def test_vllm_answers_the_same_to_the_same_seeds(policy_dir: Path, tmp_path: Pat
         some, taken = map(int, said["TAKEN"].split())
         assert some == 20
         assert taken < 5000  # of an endless supply
-        first, again, backwards = ([Response(*response) for response in found] for found in json.loads(said["ANSWERS"]))
+        first, again, backwards = (
+            [Completion(*response) for response in found] for found in json.loads(said["ANSWERS"])
+        )
         assert first == again
         assert first == backwards[::-1]
         return first

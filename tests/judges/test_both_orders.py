@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 import pytest
 
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import both_orders
 
 PREFERENCES = pl.DataFrame(
@@ -65,7 +65,7 @@ class LongerAndFirst:
     def __init__(self) -> None:
         self.calls = 0
 
-    def prefer(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def prefer(self, comparisons: Sequence[ResponsePair]) -> list[float]:
         self.calls += 1
         return [
             math.nan if not one.first else 1 / (1 + math.exp(len(one.second) - len(one.first) - 0.5))
@@ -73,7 +73,7 @@ class LongerAndFirst:
         ]
 
 
-ASKED = [Comparison([{"role": "user", "content": "?"}], *two) for two in [("aaa", "a"), ("a", "aa"), ("", "b")]]
+ASKED = [ResponsePair([{"role": "user", "content": "?"}], *two) for two in [("aaa", "a"), ("a", "aa"), ("", "b")]]
 
 
 def test_both_orders_are_asked_at_once() -> None:
@@ -86,9 +86,9 @@ def test_both_orders_are_asked_at_once() -> None:
 
 
 @pytest.mark.parametrize("pairs", [ASKED[:2], ASKED])
-def test_swapped_responses_swap_the_preference(pairs: list[Comparison]) -> None:
+def test_swapped_responses_swap_the_preference(pairs: list[ResponsePair]) -> None:
     judge = LongerAndFirst()
-    swapped = [Comparison(prompt, second, first) for prompt, first, second in pairs]
+    swapped = [ResponsePair(prompt, second, first) for prompt, first, second in pairs]
     one, other = both_orders.prefer(judge, pairs, "both"), both_orders.prefer(judge, swapped, "both")
     assert [1 - p for p in one] == pytest.approx(other, abs=1e-12)
 

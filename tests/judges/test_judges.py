@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import both_orders, pairwise_template, reward_model
 from rlhf_data.judges.open import open_judge
 from rlhf_data.models import checkpoints
@@ -24,14 +24,14 @@ TURNS: list[Message] = [
 ]
 ASKED: list[Message] = [{"role": "user", "content": "What is 5 minus 1?"}]
 COMPARISONS = [
-    Comparison(ASKED, "5 minus 1 is 4.", "I am not sure about that."),
-    Comparison(ASKED, "5 minus 1 is 4. " * 3, ""),
-    Comparison(TURNS, "A frog lives in the pond.", "To fix a car, use a wrench."),
-    Comparison(ASKED, "4", "4"),
-    Comparison(ASKED, "5 minus 1 is 4.", "I am not sure about that."),
+    ResponsePair(ASKED, "5 minus 1 is 4.", "I am not sure about that."),
+    ResponsePair(ASKED, "5 minus 1 is 4. " * 3, ""),
+    ResponsePair(TURNS, "A frog lives in the pond.", "To fix a car, use a wrench."),
+    ResponsePair(ASKED, "4", "4"),
+    ResponsePair(ASKED, "5 minus 1 is 4.", "I am not sure about that."),
 ]
-LONG = Comparison([{"role": "user", "content": "Tell me. " * 40 + "What is 5 minus 1?"}], "4", "5 minus 1 is 4.")
-ENDLESS = Comparison(ASKED, "4 " * 200, "4")
+LONG = ResponsePair([{"role": "user", "content": "Tell me. " * 40 + "What is 5 minus 1?"}], "4", "5 minus 1 is 4.")
+ENDLESS = ResponsePair(ASKED, "4 " * 200, "4")
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +69,7 @@ def test_verdicts_are_the_models_own(policy_dir: Path, tiny: Params, section: Pa
 
 def test_swapped_responses_get_one_minus_the_preference(policy_dir: Path, tiny: Params, section: PairwiseJudge) -> None:
     judge = open_judge(policy_dir, section, score=tiny.score, max_length=tiny.train_reward.max_length)
-    swapped = [Comparison(prompt, second, first) for prompt, first, second in COMPARISONS]
+    swapped = [ResponsePair(prompt, second, first) for prompt, first, second in COMPARISONS]
     one, other = both_orders.prefer(judge, COMPARISONS, "both"), both_orders.prefer(judge, swapped, "both")
     assert [1 - p for p in one] == pytest.approx(other, abs=1e-6)
     assert one[3] == pytest.approx(0.5, abs=1e-6)  # the same response twice

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rlhf_data.errors import EngineError
 from rlhf_data.inference import openai_client
-from rlhf_data.inference.protocols import Comparison, Judge
+from rlhf_data.inference.protocols import Judge, ResponsePair
 from rlhf_data.judges import llm_judge, llm_judge_folder, llm_judge_prompt
 from rlhf_data.judges.open import open_judge
 from rlhf_data.models import checkpoints
@@ -31,12 +31,12 @@ from rlhf_data.storage import fingerprints
 ASKED: list[Message] = [{"role": "user", "content": "Name a fish."}]
 TURNS: list[Message] = [*ASKED, {"role": "assistant", "content": "A carp."}, {"role": "user", "content": "And a cat."}]
 COMPARISONS = [
-    Comparison(ASKED, "A carp.", "A cat."),
-    Comparison(ASKED, "A cat.", "A carp."),
-    Comparison(TURNS, "Tom.", "Rex, and then some more of him."),
-    Comparison(ASKED, "A carp.", "A cat."),
+    ResponsePair(ASKED, "A carp.", "A cat."),
+    ResponsePair(ASKED, "A cat.", "A carp."),
+    ResponsePair(TURNS, "Tom.", "Rex, and then some more of him."),
+    ResponsePair(ASKED, "A carp.", "A cat."),
 ]
-LONG = Comparison(ASKED, "A carp. " * 300, "A cat.")
+LONG = ResponsePair(ASKED, "A carp. " * 300, "A cat.")
 KEY = "sk-secret-of-the-zoo"
 
 
@@ -114,7 +114,7 @@ def served(judge: LlmJudge, server: Server, folder: Path, **changes: Any) -> Jud
     """The judge of a server, as the stages make it."""
     section = replace(judge, engine="openai", model="owl", endpoint=server.endpoint, **changes)
     llm_judge_folder.save(section, folder / "iter0", folder / "prompted")
-    return llm_judge.open_prompted(section, folder / "prompted")
+    return llm_judge.open_llm_judge(section, folder / "prompted")
 
 
 def completion(text: str | None, *tops: tuple[str, float], finish: str = "stop") -> Reply:
@@ -161,7 +161,7 @@ def test_verdicts_are_the_models_own(policy_dir: Path, tiny: Params, local: LlmJ
 def test_what_is_too_long_gets_no_verdict_and_is_said(
     policy_dir: Path, local: LlmJudge, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = llm_judge.open_prompted(local, policy_dir).prefer([COMPARISONS[0], LONG])
+    found = llm_judge.open_llm_judge(local, policy_dir).prefer([COMPARISONS[0], LONG])
     assert [math.isnan(p) for p in found] == [False, True]
     assert "no verdict on 1 of 2 comparisons, 1 of them too long" in capsys.readouterr().out
 
@@ -174,7 +174,7 @@ def test_a_written_verdict_is_read(
     model.get_input_embeddings().weight.data[tokens.convert_tokens_to_ids("A"), 0] = 50  # it writes A again and again
     model.save_pretrained(tmp_path)
     tokens.save_pretrained(tmp_path)
-    judge = llm_judge.open_prompted(replace(local, verdict="text", max_tokens=max_tokens), tmp_path)
+    judge = llm_judge.open_llm_judge(replace(local, verdict="text", max_tokens=max_tokens), tmp_path)
     assert judge.prefer(COMPARISONS) == pytest.approx([expected] * 4, nan_ok=True)
 
 
@@ -261,7 +261,7 @@ def test_a_server_that_is_down(local: LlmJudge, tmp_path: Path, monkeypatch: pyt
     section = replace(local, engine="openai", endpoint=endpoint)
     llm_judge_folder.save(section, tmp_path, tmp_path / "prompted")
     with pytest.raises(EngineError, match=f"{endpoint}: Connection error.*\n.*is the server running"):
-        llm_judge.open_prompted(section, tmp_path / "prompted").prefer(COMPARISONS)
+        llm_judge.open_llm_judge(section, tmp_path / "prompted").prefer(COMPARISONS)
 
 
 def test_what_stands_for_the_judge(policy_dir: Path, local: LlmJudge, tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_folder_of_another_judge_is_refused(policy_dir: Path, local: LlmJudge,
         (server, policy_dir),
     ):
         with pytest.raises(EngineError, match="made for another judge"):
-            llm_judge.open_prompted(section, folder)
+            llm_judge.open_llm_judge(section, folder)
 
 
 @pytest.mark.parametrize("endpoint", ["localhost:8000", "http://me:key@zoo.org/v1", "http://zoo.org/v1?key=a"])

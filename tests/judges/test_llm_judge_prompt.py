@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import llm_judge_prompt
 from rlhf_data.schemas import Message
 
@@ -48,7 +48,7 @@ def test_probabilities_are_renormalised_over_two_letters() -> None:
 def test_a_question_holds_the_texts_as_they_are() -> None:
     said = [("user", "Use {first} and {0}."), ("assistant", "Why?"), ("user", "So.")]
     asked = [Message(role=role, content=text) for role, text in said]
-    (turn,) = llm_judge_prompt.question(Comparison(asked, "{second} %s", "\\n"))
+    (turn,) = llm_judge_prompt.question(ResponsePair(asked, "{second} %s", "\\n"))
     assert turn["role"] == "user"
     places = [
         turn["content"].index(text) for text in ("Use {first} and {0}.", "Why?", "So.", "{second} %s", "\\n", "A or B")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rlhf_data.errors import EngineError
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import pairwise_template
 from rlhf_data.models import checkpoints
 from rlhf_data.schemas import Message
@@ -20,33 +20,33 @@ TURNS: list[Message] = [
     {"role": "user", "content": "Q2"},
 ]
 ASKED: list[Message] = [{"role": "user", "content": "What is 5 minus 1?"}]
-SHORT = Comparison(ASKED, "5 minus 1 is 4.", "I am not sure about that.")
-LONG = Comparison([{"role": "user", "content": "Tell me. " * 40 + "What is 5 minus 1?"}], "4", "5 minus 1 is 4.")
+SHORT = ResponsePair(ASKED, "5 minus 1 is 4.", "I am not sure about that.")
+LONG = ResponsePair([{"role": "user", "content": "Tell me. " * 40 + "What is 5 minus 1?"}], "4", "5 minus 1 is 4.")
 
 
 def test_the_template_to_the_letter() -> None:
     assert pairwise_template.context(TURNS[:1]) == "\n\n<turn> user\n Q1\n"
     assert pairwise_template.context(TURNS) == "\n\n<turn> user\n Q1\n<turn> assistant\n A1\n<turn> user\n Q2\n"
-    assert pairwise_template.instruction(Comparison(TURNS, "RA", "RB")) == (
+    assert pairwise_template.instruction(ResponsePair(TURNS, "RA", "RB")) == (
         "[CONTEXT] \n\n<turn> user\n Q1\n<turn> assistant\n A1\n<turn> user\n Q2\n [RESPONSE A] RA [RESPONSE B] RB \n"
     )
 
 
 def test_an_instruction_is_one_user_turn_before_an_answer(policy_dir: Path) -> None:
     tokens = checkpoints.tokenizer(policy_dir)
-    (ids,) = pairwise_template.instruction_ids([Comparison(TURNS, "RA", "RB")], tokens, max_length=128)
+    (ids,) = pairwise_template.instruction_ids([ResponsePair(TURNS, "RA", "RB")], tokens, max_length=128)
     assert tokens.decode(ids) == (
-        f"<|user|>{pairwise_template.instruction(Comparison(TURNS, 'RA', 'RB'))}<|eot|><|assistant|>"
+        f"<|user|>{pairwise_template.instruction(ResponsePair(TURNS, 'RA', 'RB'))}<|eot|><|assistant|>"
     )
 
 
 def test_the_templates_own_tokens_change_no_text(policy_dir: Path) -> None:
     tokens = checkpoints.tokenizer(policy_dir)
-    (plain,) = pairwise_template.instruction_ids([Comparison(TURNS, "RA", "RB")], tokens, max_length=128)
+    (plain,) = pairwise_template.instruction_ids([ResponsePair(TURNS, "RA", "RB")], tokens, max_length=128)
     size = len(tokens)
     for _ in range(2):
         pairwise_template.add_own_tokens(tokens)
-        (short,) = pairwise_template.instruction_ids([Comparison(TURNS, "RA", "RB")], tokens, max_length=128)
+        (short,) = pairwise_template.instruction_ids([ResponsePair(TURNS, "RA", "RB")], tokens, max_length=128)
         assert tokens.decode(short) == tokens.decode(plain)
         assert len([token for token in short if token >= size]) == 5
         assert len(tokens) == size + 5
@@ -75,9 +75,9 @@ def test_then_the_longer_response_loses_its_end(
     policy_dir: Path, capsys: pytest.CaptureFixture[str], turned: bool
 ) -> None:
     tokens = checkpoints.tokenizer(policy_dir)
-    endless = Comparison(ASKED, "It is 4. " * 200, "I am not sure.")
+    endless = ResponsePair(ASKED, "It is 4. " * 200, "I am not sure.")
     if turned:
-        endless = Comparison(ASKED, endless.second, endless.first)
+        endless = ResponsePair(ASKED, endless.second, endless.first)
     (ids,) = pairwise_template.instruction_ids([endless], tokens, max_length=100)
     text = tokens.decode(ids)
     assert len(ids) == 100
@@ -91,7 +91,7 @@ def test_then_the_longer_response_loses_its_end(
 
 def test_two_long_responses_keep_as_much_of_each(policy_dir: Path) -> None:
     tokens = checkpoints.tokenizer(policy_dir)
-    endless = Comparison(ASKED, "4 " * 300, "5 " * 200)
+    endless = ResponsePair(ASKED, "4 " * 300, "5 " * 200)
     (ids,) = pairwise_template.instruction_ids([endless], tokens, max_length=200)
     assert len(ids) == 200
     fours, fives = (tokens.decode(ids).count(f"{digit} ") for digit in "45")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 import pytest
 
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import tournaments
 from rlhf_data.judges.tournaments import Contest
 from rlhf_data.schemas import Message
@@ -23,7 +23,7 @@ class LongerWins:
     def __init__(self) -> None:
         self.calls = self.asked = 0
 
-    def __call__(self, comparisons: Sequence[Comparison]) -> list[float]:
+    def __call__(self, comparisons: Sequence[ResponsePair]) -> list[float]:
         self.calls += 1
         self.asked += len(comparisons)
         return [1 / (1 + math.exp(len(one.second) - len(one.first))) for one in comparisons]
@@ -79,7 +79,7 @@ def test_contests_play_together_and_apart_alike() -> None:
 
 
 def test_no_verdict_is_a_draw() -> None:
-    def silent(comparisons: Sequence[Comparison]) -> list[float]:
+    def silent(comparisons: Sequence[ResponsePair]) -> list[float]:
         return [math.nan] * len(comparisons)
 
     assert tournaments.play([contest("a", "b", "c")], silent, ranking="round_robin") == [[0.5, 0.5, 0.5]]

@@ -10,7 +10,7 @@ import pytest
 
 from rlhf_data.errors import EngineError, TableError
 from rlhf_data.hashing import content_id, row_seed
-from rlhf_data.inference.protocols import Request, Response
+from rlhf_data.inference.protocols import Completion, Request
 from rlhf_data.loop import responses
 from rlhf_data.schemas import Generations, Message, Rewards
 from rlhf_data.storage import tables
@@ -27,9 +27,9 @@ class Backwards:
         self.most = most
         self.error = error
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Response]]:
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Completion]]:
         for place, (prompt, seed, temperature) in [*enumerate(requests)][::-1][: self.most]:
-            yield place, Response(f"{prompt[0]['content']} {seed} {temperature}", 2, "stop")
+            yield place, Completion(f"{prompt[0]['content']} {seed} {temperature}", 2, "stop")
         if self.error:
             raise self.error
 

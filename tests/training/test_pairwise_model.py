@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import torch
 
-from rlhf_data.inference.protocols import Comparison
+from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import pairwise_template
 from rlhf_data.judges.pairwise_model import PairwiseModel
 from rlhf_data.models import checkpoints
@@ -24,11 +24,11 @@ from rlhf_data.training import pairwise_model, trl_config, trl_run
 
 ASKED: list[Message] = [{"role": "user", "content": "What is 5 minus 1?"}]
 LONG: list[Message] = [{"role": "user", "content": "Tell me. " * 40 + "What is 5 minus 1?"}]
-COMPARISONS = [Comparison(ASKED, f"It is {n}. " * (1 + n % 3), "I am not sure about that.") for n in range(12)]
+COMPARISONS = [ResponsePair(ASKED, f"It is {n}. " * (1 + n % 3), "I am not sure about that.") for n in range(12)]
 CHOSEN_FIRST = [n % 3 > 0 for n in range(12)]
 
 
-def table(rows: list[Comparison], chosen_first: list[bool]) -> pl.DataFrame:
+def table(rows: list[ResponsePair], chosen_first: list[bool]) -> pl.DataFrame:
     shown = pl.DataFrame(rows, schema=["prompt", "first", "second"], orient="row")
     return shown.with_columns(chosen_first=pl.Series(chosen_first), pair_id=pl.int_range(pl.len()).cast(pl.String))
 
@@ -74,7 +74,7 @@ def test_only_the_answer_is_learnt(policy_dir: Path) -> None:
 
 
 def test_long_comparisons_fill_the_length_with_their_answer(policy_dir: Path) -> None:
-    shown = table([COMPARISONS[0], Comparison(LONG, "4", "5"), Comparison(ASKED, "4 " * 200, "4")], [True] * 3)
+    shown = table([COMPARISONS[0], ResponsePair(LONG, "4", "5"), ResponsePair(ASKED, "4 " * 200, "4")], [True] * 3)
     rows = pairwise_model.training_rows(shown, checkpoints.tokenizer(policy_dir), max_length=100)
     assert rows["input_ids"].list.len().to_list()[1:] == [100, 100]
     assert rows["input_ids"].list.last().n_unique() == 1  # the answer is never cut
@@ -161,7 +161,7 @@ def test_a_model_that_distils_itself_agrees_more_with_its_mean(
     """Distillation alone: the labels are not learnt, what the model said is, without its liking for a place."""
     judge = tiny.judges["preference"]
     assert isinstance(judge, PairwiseJudge)
-    turned = [Comparison(prompt, second, first) for prompt, first, second in COMPARISONS]
+    turned = [ResponsePair(prompt, second, first) for prompt, first, second in COMPARISONS]
 
     def said(name: str, wanted: SelfDistillation | None) -> tuple[pl.DataFrame, np.ndarray]:
         own = replace(section, positions="both", batch_size=4, micro_batch_size=2, epochs=1,
