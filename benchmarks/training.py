@@ -43,7 +43,7 @@ TEMPLATE = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layers", type=int, default=10, help="of the Llama; 10 make 36M parameters (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=2, help="pairs a step (%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=2, help="pairs per step (%(default)s)")
     parser.add_argument("--steps", type=int, default=3, help="timed steps a turn, after one that is not (%(default)s)")
     parser.add_argument("--turns", type=int, default=3, help="of each way (%(default)s)")
     parser.add_argument(
@@ -154,7 +154,7 @@ def times(section: PolicyParams, pairs: pl.DataFrame, folder: Path, *, turns: in
 
 
 class Turn(NamedTuple):
-    """Mean seconds a step, the first one left out."""
+    """Mean seconds per step, the first one left out."""
 
     wall: float
     cpu: float
@@ -190,7 +190,7 @@ def peak_of(way: str, folder: Path) -> dict[str, float]:
 
 
 def show(seconds: dict[str, list[Turn]], peaks: dict[str, dict[str, float]]) -> None:
-    """Prints one line a measure: the median of the turns, or the peak."""
+    """Prints one line per measure: the median of the turns, or the peak."""
     stored, memory = (
         {
             "steps/s": 1 / statistics.median(turn.wall for turn in seconds[way]),

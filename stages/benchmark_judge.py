@@ -1,4 +1,4 @@
-"""test comparisons + a judge → its verdict on each, in both orders where order can count."""
+"""Test comparisons + a judge → its verdict on each, in both orders."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""benchmarks and the mix's own test side → the comparisons that judges are tested on, and every dropped record."""
+"""Benchmarks + the mix's test side → the comparisons that judges are tested on, and the dropped records."""
 
 from pathlib import Path
 

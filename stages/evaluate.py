@@ -1,4 +1,4 @@
-"""held-out prompts + policy + reward model → one response to each, with its reward and its gold reward."""
+"""Held-out prompts + policy + reward model → one response per prompt, with its reward and gold reward."""
 
 from pathlib import Path
 

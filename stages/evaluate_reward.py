@@ -1,4 +1,4 @@
-"""the mix + reward model → its accuracy on held-out pairs, beside the ceiling that label noise allows."""
+"""The mix + reward model → its accuracy on held-out pairs, and the ceiling that label noise allows."""
 
 from pathlib import Path
 

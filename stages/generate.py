@@ -1,4 +1,4 @@
-"""prompts + policy → K responses to each prompt, as Parquet parts."""
+"""Prompts + policy → K responses per prompt, as Parquet parts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""the last history + this iteration's pairs + π₀ → all pairs so far, each with its reference log-probabilities."""
+"""The last history + this iteration's pairs + π₀ → all pairs so far, with reference log-probabilities."""
 
 from pathlib import Path
 

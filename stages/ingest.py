@@ -1,4 +1,4 @@
-"""raw sources → preferences, instructions, prompt pool, and every dropped record with the rule that dropped it."""
+"""Raw sources → preferences, instructions and prompt pool, and every dropped record with its rule."""
 
 from functools import partial
 from pathlib import Path

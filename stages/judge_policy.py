@@ -1,4 +1,4 @@
-"""one policy's evaluations + π₀'s + a judge that trained no policy → whose test answers that judge prefers."""
+"""Test responses of a policy and of π₀ + the second judge → its preference between them."""
 
 from pathlib import Path
 

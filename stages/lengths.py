@@ -1,4 +1,4 @@
-"""preferences + tokenizer → how many tokens each comparison's prompt and responses have."""
+"""Preferences + tokenizer → tokens of each comparison's prompt and responses."""
 
 from functools import partial
 from pathlib import Path

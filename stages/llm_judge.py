@@ -1,4 +1,4 @@
-"""π₀, or what the params name instead → the prompted judge's folder: its checkpoint, or a file that names it."""
+"""π₀, or the model that the params name → the LLM judge's folder: its checkpoint, or a file that names it."""
 
 from functools import partial
 from pathlib import Path

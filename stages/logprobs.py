@@ -1,4 +1,4 @@
-"""one policy's evaluations + that policy + π₀ → both models' log-probabilities of its test responses."""
+"""Test responses of a policy → their log-probabilities under the policy and under π₀, in nats."""
 
 from pathlib import Path
 

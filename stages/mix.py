@@ -1,4 +1,4 @@
-"""preferences → the profile's mixes: what the rules drop, train and test with no prompt on both, and the rest."""
+"""Preferences → the profile's mixes, cleaned and decontaminated, split into train and test by prompt."""
 
 from pathlib import Path
 

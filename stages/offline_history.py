@@ -1,4 +1,4 @@
-"""the mix + π₀ → the history before iteration 1: the offline pairs of hybrid learning, none by default."""
+"""The mix + π₀ → the history before iteration 1: the offline pairs of hybrid learning, none by default."""
 
 from pathlib import Path
 

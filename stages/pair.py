@@ -1,4 +1,4 @@
-"""generations + rewards → pairs: the best and the worst response to each prompt, length-penalised."""
+"""Generations + rewards → pairs of the best and the worst response, by length-penalised reward."""
 
 from itertools import starmap
 from pathlib import Path

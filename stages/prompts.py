@@ -1,4 +1,4 @@
-"""prompt pool → one shard per iteration, dev and test shards that nothing is trained on, and the unused rest."""
+"""Prompt pool → one shard per iteration, held-out dev and test shards, and the unused rest."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every report and the iterations' tables → the table of policies, the policy that dev chooses, and a page to read."""
+"""All reports + the iterations' tables → the table of policies, the policy chosen on dev, and a page."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""what every step dropped → `data/rejects/<source>.parquet` and `mixes/<mix>.parquet`, and each rule's records."""
+"""Dropped rows of every step → rejects by source and mix, and counts by source and rule."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""all policies' evaluations, log-probabilities and second opinions → what the reward does not show, by policy."""
+"""Evaluations + log-probabilities + second opinions → reward hacking, by policy."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""verdicts of all judges → accuracy by judge, test and subset, beside trivial baselines, and RewardBench's scores."""
+"""Verdicts of all judges → accuracy by judge, test and subset, beside baselines, and RewardBench's scores."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""generations + all their rewards → how far each judge prefers length, and what other length penalties would do."""
+"""Generations + rewards → correlation of reward and length by judge, and a sweep of the length penalty."""
 
 from functools import partial
 from itertools import starmap

@@ -1,4 +1,4 @@
-"""the mixes → what became of every comparison that each was offered, and a data card a mix."""
+"""Mixes → counts of kept and dropped comparisons by source and rule, and one data card per mix."""
 
 from functools import partial
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""one policy's evaluations + π₀'s → its figures on test, and the dev figures that the best policy is chosen by."""
+"""Evaluations of a policy and of π₀ → its figures on test, and on dev, where the best policy is chosen."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""prompts + generations + a judge → its reward for each response."""
+"""Prompts + generations + a judge → one reward per response."""
 
 from pathlib import Path
 

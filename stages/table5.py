@@ -1,4 +1,4 @@
-"""preferences + their lengths → each source in numbers beside the paper's Table 5; of complete sources, held to it."""
+"""Preferences + lengths → counts and mean lengths of each source, beside the paper's Table 5."""
 
 from pathlib import Path
 

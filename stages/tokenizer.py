@@ -1,4 +1,4 @@
-"""instructions → the tokenizer: a byte-level BPE trained on them, or the hub's own."""
+"""Instructions → a byte-level BPE tokenizer with its chat template, or the hub's own."""
 
 from pathlib import Path
 

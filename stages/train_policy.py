@@ -1,4 +1,4 @@
-"""history + the last policy → the next policy, by DPO against π₀."""
+"""History + the last policy → the next policy, by DPO against π₀."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""the mix + π₀ → the pairwise preference model."""
+"""The mix + π₀ → the pairwise preference model."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""the mix + π₀ → the Bradley–Terry reward model."""
+"""The mix + π₀ → the Bradley–Terry reward model."""
 
 from pathlib import Path
 

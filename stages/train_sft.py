@@ -1,4 +1,4 @@
-"""instructions + tokenizer → π₀, by supervised fine-tuning."""
+"""Instructions + tokenizer → the SFT policy π₀, by supervised fine-tuning."""
 
 from pathlib import Path
 

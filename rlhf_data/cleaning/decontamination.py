@@ -1,10 +1,10 @@
-"""Evaluation sets and prompts in, the prompts that give an evaluation item away out.
+"""Decontamination: prompts that repeat an item of an evaluation set.
 
     {"turns": ["Name a fish.", "Another one?"]} of mt_bench, a prompt " name a  FISH"
     →  "mt_bench row 0, text 0: the same words"
 
-A prompt is contaminated where one of its user turns has the same words as an item, whatever their case, spacing and
-punctuation, or where it holds at least a given share of an item's word n-grams, whatever stands around them.
+A prompt is contaminated where one of its user turns has the same words as an item, after normalising case, spacing and
+punctuation, or where it holds at least a given share of an item's word n-grams.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rlhf_data.params.cleaning import ContaminationParams
 
 
 class Evaluation(NamedTuple):
-    """The items of all evaluation sets, ready to be looked for; an item is known by its label."""
+    """An index of the items of all evaluation sets, by their labels."""
 
     n: int
     overlap: float
@@ -44,7 +44,7 @@ def evaluation(raw: Mapping[str, Iterable[object]], section: ContaminationParams
 
 
 def given_away(prompts: pl.Series, against: Evaluation) -> list[str | None]:
-    """For each prompt, the item that it gives away and how; None for a clean one."""
+    """For each prompt, the item that it repeats and how; None for a clean one."""
     content = pl.element().struct.field("content")
     turns = prompts.list.eval(content.filter(pl.element().struct.field("role") == "user"))
     return [next(filter(None, (_detail(turn, against) for turn in one)), None) for one in turns.to_list()]

@@ -1,4 +1,4 @@
-"""Raw records in, a table of clean rows and a table of what was dropped and why out.
+"""Ingest: raw records → a table of clean rows, and a table of rejects with the rule that dropped each.
 
     {"prompt": "Name a fish.", "completion": "A carp."}  →  a row of instructions
     {"prompt": "Name a fish.", "completion": ""}         →  a reject: empty_turn, "turn 1 (assistant)"

@@ -1,4 +1,4 @@
-"""What all sources gave: one table a kind, and what was kept and dropped, in counts that add up exactly."""
+"""Tables by kind over all sources, and counts of kept and dropped records, which add up exactly."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def counts(ingested: Mapping[str, Cleaned]) -> pl.DataFrame:
 
 
 def by_source(sources: Sequence[str], rejects: Sequence[pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """Every step's dropped rows, one table a source; a source without any has an empty one."""
+    """Every step's dropped rows, one table per source; a source without any has an empty one."""
     dropped = pl.concat(rejects).sort("source", "row")
     if unknown := sorted(set(dropped["source"]) - set(sources)):
         raise TableError(f"rows of unknown sources were dropped: {', '.join(unknown)}")
@@ -48,7 +48,7 @@ def report(ingested: pl.DataFrame, rejects: Mapping[str, pl.DataFrame], later: p
 
     `ingested` is `Counts`; `rejects` all that was dropped, by source; `later` the part of it that was kept by ingest
     and dropped after. Rows are records, and a record of comparisons counts as kept once ingest has kept it: what the
-    mixes then drop are comparisons, of which `accounts` keeps the count for each mix. Raises `TableError` unless kept
+    mixes then drop are comparisons, which `mix_counts` counts for each mix. Raises `TableError` unless kept
     and dropped add up to the rows read.
     """
     dropped = pl.concat(rejects.values()).group_by("source", "rule").agg(rows=pl.len().cast(pl.Int64))

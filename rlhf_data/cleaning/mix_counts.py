@@ -1,4 +1,4 @@
-"""What became of every comparison that a mix was offered, in counts that add up exactly."""
+"""Counts of a mix: comparisons kept and dropped, by source and rule, which add up exactly."""
 
 from __future__ import annotations
 

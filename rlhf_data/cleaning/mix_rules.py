@@ -1,4 +1,4 @@
-"""The comparisons of a mix in, those that stay and those dropped out, each of the latter with one rule.
+"""Rules of a mix: comparisons → those that are kept, and those dropped, each with its rule.
 
 In this order: small_margin, too_many_tokens, contaminated, duplicate, conflicting_label, near_duplicate. The last
 three are about several sources: ingest has judged each source by itself.

@@ -1,4 +1,4 @@
-"""preferences → one mix: train and test by prompt, never by row, and what shares and caps leave over."""
+"""One mix: train and test sides split by prompt, and what shares and caps leave over."""
 
 from __future__ import annotations
 

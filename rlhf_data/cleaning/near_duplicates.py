@@ -1,7 +1,7 @@
-"""Texts in, the earlier text that each nearly repeats out.
+"""Near-duplicates: for each text, the earlier one that it nearly repeats.
 
 Two texts are compared by the Jaccard similarity of their sets of word n-grams. MinHash with locality-sensitive
-hashing (rensa) finds the candidates; the best of them is then compared exactly, so that an estimate drops nothing.
+hashing (rensa) finds the candidates; the best of them is then compared exactly, so nothing is dropped by an estimate.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BATCH = 10_000  # texts whose n-grams are in memory at once
 
 
 class Repeat(NamedTuple):
-    """The place of an earlier text, and the similarity in (0, 1] to it."""
+    """The position of an earlier text, and the similarity in (0, 1] to it."""
 
     of: int
     similarity: float

@@ -1,4 +1,4 @@
-r"""A text in, its words out: what two texts must share to say the same, whatever their case, spacing and punctuation.
+r"""Text normalisation: the words by which two texts are the same, without case, spacing and punctuation.
 
     "  What is 5 − 3,\n REALLY? "  →  ["what", "is", "5", "−", "3", "really"]
 

@@ -1,4 +1,4 @@
-"""Scored responses, one a record, in; comparisons out, as soon as two records answer the same prompt.
+"""Comparisons of scored responses, one per record, as soon as two records answer the same prompt.
 
     record 3: "A carp.", 4.0    record 9: "A whale.", 1.5    →  one comparison, of row 3, once record 9 is there
 

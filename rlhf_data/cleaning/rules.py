@@ -1,6 +1,6 @@
-"""A table and named rules in, the rows that stay and those dropped out, each of the latter with one rule.
+"""Named rules: a table → the rows that are kept, and those dropped, each with its rule.
 
-A judge looks at the rows that the rules before it left, and says of each why it is dropped; null where it stays.
+A rule is a function of the rows that earlier rules kept; it gives each a reason to drop it, or null.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PLACE = pl.format("{} row {}", "source", "row")
 
 
 def screen(table: pl.DataFrame, judges: Mapping[str, Judge]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows that no judge drops, and the others with `rule`, the judge's name, and `detail`, what it said."""
+    """The rows that no rule drops, and the others with `rule`, its name, and `detail`, its reason."""
     dropped = [table.clear().with_columns(rule=pl.lit(None, pl.String), detail=pl.lit(None, pl.String))]
     for rule, judge in judges.items():
         judged = table.with_columns(pl.lit(rule).alias("rule"), judge(table).cast(pl.String).alias("detail"))
@@ -27,18 +27,18 @@ def screen(table: pl.DataFrame, judges: Mapping[str, Judge]) -> tuple[pl.DataFra
 
 
 def contaminated(table: pl.DataFrame, against: Evaluation) -> pl.Series:
-    """Which evaluation item a row's prompt gives away; every prompt is looked at once."""
+    """Which evaluation item a row's prompt repeats; every distinct prompt is looked up once."""
     asked = table.unique("prompt_id", keep="first", maintain_order=True).select("prompt_id", "prompt")
     found = asked.select("prompt_id", detail=pl.Series(given_away(asked["prompt"], against), dtype=pl.String))
     return table.join(found, on="prompt_id", how="left", validate="m:1", maintain_order="left")["detail"]
 
 
 def contents(prompts: pl.Series) -> list[str]:
-    """What is said in each prompt, by all sides."""
+    """The text of all turns of each prompt."""
     said: list[str] = prompts.list.eval(pl.element().struct.field("content")).list.join("\n").to_list()
     return said
 
 
 def nearest(found: list[Repeat | None]) -> list[int]:
-    """The place of the text that each repeats; of a text that stays, its own."""
+    """The position of the text that each repeats; its own where it repeats none."""
     return [place if repeat is None else repeat.of for place, repeat in enumerate(found)]

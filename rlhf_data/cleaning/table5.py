@@ -26,7 +26,7 @@ def figures(pairs: pl.DataFrame, lengths: pl.DataFrame) -> dict[str, float]:
 
 
 def table(found: Mapping[str, Mapping[str, float]], abouts: Mapping[str, About | None]) -> pl.DataFrame:
-    """One row a source: `annotator`, `licence`, and each figure with `paper_<figure>` and `<figure>_difference`.
+    """One row per source: `annotator`, `licence`, and each figure with `paper_<figure>` and `<figure>_difference`.
 
     The last two are null where nothing is published, annotator and licence where many data sets share the format.
     """

@@ -1,4 +1,4 @@
-"""One parsed row in, its table's values out: ids given, the common filter applied, nothing taken twice.
+"""Validation of a parsed row: its ids, the common filter, and duplicates.
 
 The filter is that of the paper's released preference sets: turns alternate from the user, none is empty, the two
 sides share their history and differ in their last turn.

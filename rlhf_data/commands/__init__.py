@@ -1,4 +1,4 @@
-"""The `rlhf-data` command: one module a subcommand, each a function `main` whose signature is its command line.
+"""The `rlhf-data` command: one module per subcommand, each a function `main` whose signature is its command line.
 
 Where io and pure meet for a person at a terminal, as stages are where they meet for DVC. A new subcommand is one line
 of `MODULES`; its `project` parameter is a `projects.Project`. Only the module that is asked for is loaded: a query is

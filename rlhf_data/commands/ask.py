@@ -1,4 +1,4 @@
-"""`rlhf-data ask`: one of the questions of rlhf_data/sql, over the catalogue's views."""
+"""`rlhf-data ask`: runs a named query over the project's tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main(
     out: answers.Out = None,
     limit: answers.Limit = None,
 ) -> None:
-    """Answer one of the questions that `rlhf-data queries` lists."""
+    """Run a named query, one of those that `rlhf-data queries` lists."""
     statement = statements.one(queries.text(name))
     form, values = answers.chosen(written, out), answers.parameters(param)
     statements.matched([statement], values)

@@ -40,7 +40,7 @@ def main(
     """Write a table to a new folder, with a data card.
 
     hf: our columns, Parquet. jsonl: the same as JSON lines. trl: the columns that TRL's trainers read.
-    responses_rewards, of generations: a record a prompt, with all its responses and their rewards.
+    responses_rewards, of generations: a record per prompt, with all its responses and their rewards.
     """
     name = table.removeprefix("data/").removesuffix(".parquet").rstrip("/")
     kind = name.split("/")[0]

@@ -1,4 +1,4 @@
-"""`rlhf-data queries`: the questions that `rlhf-data ask` answers."""
+"""`rlhf-data queries`: the named queries that `rlhf-data ask` runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rlhf_data.sql import queries, statements
 
 
 def main() -> None:
-    """List the questions in rlhf_data/sql, with the parameters each wants."""
+    """List the named queries of rlhf_data/sql, with their parameters."""
     for name in queries.names():
         text = queries.text(name)
         (statement,) = statements.parse(text)

@@ -28,8 +28,8 @@ def main(
 ) -> None:
     """Answer SQL over the project's tables, all iterations at once; nothing can be written through it.
 
-    Tables: generations, rewards, pairs, prompts, …, and `scored` (a row a response, ranked) and `paired`; `show tables`
-    lists them. Names without a schema mean the first --at, or the workspace, which is also `now`.
+    Tables: generations, rewards, pairs, prompts, …, and the views `scored` (one row per response, ranked) and `paired`;
+    `show tables` lists them. Names without a schema mean the first --at, or the workspace, which is also `now`.
     """
     if sum(one is not None for one in (query, file, write)) > 1:
         raise typer.BadParameter("give one of QUERY, --file and --write")

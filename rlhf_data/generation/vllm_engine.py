@@ -79,7 +79,7 @@ def vllm_arguments(policy: Path | str, section: GenerateParams) -> dict[str, Any
     if not torch.cuda.is_available():
         # A prompt that is cut in two makes vLLM 0.32 wind a seed's generator back, which a CPU's cannot
         arguments["enable_chunked_prefill"] = False
-        # small models, whose steps cost what Python does around them: 1.3 times the tokens a second of 256 at once
+        # small models, whose steps cost what Python does around them: 1.3 times the tokens per second of 256 at once
         arguments |= {"max_num_seqs": -(-1024 // section.data_parallel), "max_num_batched_tokens": 8192}
     return arguments
 

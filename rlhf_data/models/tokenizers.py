@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PAD, EOT = "<|pad|>", "<|eot|>"
-AT_ONCE = 1000  # texts whose tokens are in memory while they are counted: 100 bytes a token
+AT_ONCE = 1000  # texts whose tokens are in memory while they are counted: 100 bytes per token
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
 
 # `generation` marks what SFT may learn from: an assistant's words and the end of its turn

@@ -16,7 +16,7 @@ WIDTH, ROW = 300, 20
 
 
 def heatmap(cells: pl.DataFrame, summary: Mapping[str, Mapping[str, Any]], *, title: str) -> Figure:
-    """One heatmap a judge, side by side (paper, Figure 3); the dark line is 0, the orange one the mean over prompts.
+    """One heatmap per judge, side by side (paper, Figure 3); the dark line is 0, the orange one the mean over prompts.
 
     `cells` and `summary` are those of `length_bias.py`. A judge none of whose correlations is defined is named, and has
     an empty frame.
@@ -34,7 +34,7 @@ def heatmap(cells: pl.DataFrame, summary: Mapping[str, Mapping[str, Any]], *, ti
 
 
 def penalties(sweeps: Mapping[str, pl.DataFrame], in_use: float) -> list[Figure]:
-    """One chart an iteration: the chosen and the rejected length by length penalty; a rule marks the one in use."""
+    """One chart per iteration: the chosen and the rejected length by length penalty; a rule marks the one in use."""
     import altair as alt
 
     figures = []

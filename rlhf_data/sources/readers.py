@@ -108,7 +108,7 @@ def _json_lines(path: Path) -> Iterator[object]:
             except ValueError as error:  # also a number of thousands of digits, which is no JSONDecodeError
                 raise SourceError(
                     f"{path}: line {number} is not JSON: {error}\n"
-                    "  .jsonl has one record a line; a file that is one array is named .json"
+                    "  .jsonl has one record per line; a file that is one array is named .json"
                 ) from error
 
 

@@ -1,7 +1,7 @@
 -- Does a judge prefer long responses to the same prompt? (Paper, section 2.4 and Figure 3.)
 --
 -- Tables: generations, scores (any number of iterations and judges; a row that is there twice counts once).
--- One row a prompt and judge: Pearson's correlation between reward and response_chars over the prompt's responses, and
+-- One row per prompt and judge: Pearson's correlation between reward and response_chars over the prompt's responses, and
 -- the standard deviations (of the population) that the penalty which undoes it follows from. Where all rewards or all
 -- lengths are equal, or there is one response, the correlation is undefined and null; 0 would say that length and
 -- reward have nothing to do with each other. `longest_wins` is 1 where the longest response has the highest reward; of

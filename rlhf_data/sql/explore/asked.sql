@@ -1,7 +1,7 @@
 -- Which prompts were asked, and which two responses to each are set against each other?
 --
 -- Tables: generations, prompts, pairs, evaluations (all of them).
--- One row a prompt of a part (see responses.sql). Of an iteration the two are its pair, null where it made none; of
+-- One row per prompt of a part (see responses.sql). Of an iteration the two are its pair, null where it made none; of
 -- a held-out prompt the first policy's answer is `rejected`, the last one's `chosen`, and `margin` their rewards' difference.
 with parts as (
     select distinct 'iter' || iteration as part, prompt_id from generations

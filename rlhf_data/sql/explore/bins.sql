@@ -3,7 +3,7 @@
 -- Tables: responses, asked (the answers to responses.sql and asked.sql).
 -- Parameters: those that filter in prompts.sql; $chars_from, $chars_to, $reward_from, $reward_to, what the chart
 -- spans; $columns, $lines, its bins. Lengths are binned by their logarithm.
--- One row a bin that holds a response: `across` and `up` from 0, `responses`, and `matching`, those within the limits.
+-- One row per bin that holds a response: `across` and `up` from 0, `responses`, and `matching`, those within the limits.
 with prompts as materialized ( -- else the words are looked for once a response
     select
         prompt_id,

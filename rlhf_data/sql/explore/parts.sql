@@ -1,7 +1,7 @@
 -- What is there to choose from, and how far do lengths and rewards reach?
 --
 -- Tables: responses, asked (the answers to responses.sql and asked.sql).
--- One row a part, iterations first.
+-- One row per part, iterations first.
 with sources as (
     select part, list(distinct source order by source) as sources, count(*) as prompts
     from asked

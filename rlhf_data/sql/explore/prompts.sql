@@ -3,7 +3,7 @@
 -- Tables: responses, asked (the answers to responses.sql and asked.sql).
 -- Parameters: $part; $source, $words, $margin_low, $margin_high, of the prompt; $chars_low, $chars_high, $reward_low,
 -- $reward_high, of at least one response to it; null for no limit; $order; $rows and $skip, the page.
--- One row a prompt; `matching` of its responses are within the limits, `total` prompts match on all pages together.
+-- One row per prompt; `matching` of its responses are within the limits, `total` prompts match on all pages together.
 with answers as (
     select
         prompt_id,

@@ -1,7 +1,7 @@
 -- How long is each response, and what reward did it get? (the numbers that `rlhf-data explore` filters by)
 --
 -- Tables: generations, rewards, evaluations (all of them).
--- One row a response. `part` is the iteration that generated it, or the split of a held-out prompt; `answer` says which
+-- One row per response. `part` is the iteration that generated it, or the split of a held-out prompt; `answer` says which
 -- of the prompt's responses it is: the sample, or the policy. `reward` is null where none is known yet.
 select
     'iter' || iteration as part,

@@ -1,4 +1,4 @@
--- One row a pair, with what `generations` says of its two responses.
+-- One row per pair, with what `generations` says of its two responses.
 --
 -- Tables: pairs, generations. The offline pairs of `history` have no samples, so they are no part of it.
 select

@@ -1,4 +1,4 @@
--- One row a response: what it answers, its reward and its place among the prompt's responses.
+-- One row per response: what it answers, its reward and its rank among the prompt's responses.
 --
 -- Tables: generations, rewards, prompts. `reward`, `judge` and `rank` are null where a response has no reward yet; equal
 -- rewards go by sample, as in the pairs.
