@@ -12,7 +12,9 @@ from rlhf_data.storage.atomic import atomically
 def main(initial: Path, out: Path) -> None:
     judge = params.load().judges.get(out.name)
     if judge is None or judge.kind != "prompted":
-        raise ParamsError(f"judges.{out.name} is no prompted judge\n  the stage `prompted` needs one of this name")
+        raise ParamsError(
+            f"judges.{out.name} is no LLM judge (kind: prompted)\n  the stage `llm_judge` needs one of this name"
+        )
     atomically(out, partial(llm_judge_folder.save, judge, initial))
 
 

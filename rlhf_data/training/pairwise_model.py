@@ -30,17 +30,13 @@ def train_preference(
     Only the answer's token is learnt; comparisons that share a block do not see each other. With `self_distillation`
     more epochs follow. Returns the training log, one row per logged step.
     """
-    from transformers import set_seed
-
     tokenizer = checkpoints.tokenizer(base, section.revision)
     if section.own_tokens:
         pairwise_template.add_own_tokens(tokenizer)
     rows = training_rows(shown, tokenizer, max_length=section.max_length)
     if section.positions == "both":
         rows = together(rows)
-    model = checkpoints.causal(base, precision=trl_run.MASTER, attention=section.attention, revision=section.revision)
-    set_seed(seed)  # embeddings of tokens that are new
-    checkpoints.fit_embeddings(model, tokenizer)
+    model = _initial(section, base, tokenizer, seed)
 
     def trainer(section: PreferenceParams, work: Path, teacher: Any = None) -> Any:
         return _answer_trainer()(
@@ -58,11 +54,21 @@ def train_preference(
 
     log = trl_run.fit(first, section, "train_preference")
     first.optimizer, first.lr_scheduler = first.accelerator.free_memory(first.optimizer, first.lr_scheduler)
-    more = section.self_distillation
-    section = replace(section, epochs=more.epochs, learning_rate=more.learning_rate)
-    second = trainer(section, work / "self_distillation", _frozen_copy(model))
-    more_log = trl_run.run(second, section, "train_preference", out)
+    more = replace(
+        section, epochs=section.self_distillation.epochs, learning_rate=section.self_distillation.learning_rate
+    )
+    second = trainer(more, work / "self_distillation", _frozen_copy(model))
+    more_log = trl_run.run(second, more, "train_preference", out)
     return _named(pl.concat([log, more_log.with_columns(pl.col("step") + first.state.global_step)]))
+
+
+def _initial(section: PreferenceParams, base: str | Path, tokenizer: Any, seed: int) -> Any:
+    from transformers import set_seed
+
+    model = checkpoints.causal(base, precision=trl_run.MASTER, attention=section.attention, revision=section.revision)
+    set_seed(seed)  # embeddings of tokens that are new
+    checkpoints.fit_embeddings(model, tokenizer)
+    return model
 
 
 def _named(log: pl.DataFrame) -> pl.DataFrame:
