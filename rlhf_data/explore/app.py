@@ -1,4 +1,4 @@
-"""Addresses → pages: who may ask, what a page may do, and the few routes there are.
+"""Routes of the local page, its token, and its content security policy.
 
 The server answers this machine alone, and of it only who holds the token: other users can reach 127.0.0.1 too, and a
 web page elsewhere could have its host's name point there.

@@ -1,4 +1,4 @@
-"""Counts by length and reward → where each bin, tick and mark of the chart stands, in the units of its view box."""
+"""Geometry of the chart of reward by length: bins, ticks and marks, in units of its view box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader chose, as the page's address says it: so that every view can be bookmarked, shared and gone back to."""
+"""A reader's choices as query parameters of the address, so that every view can be bookmarked."""
 
 from __future__ import annotations
 

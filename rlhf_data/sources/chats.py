@@ -1,4 +1,4 @@
-"""The turns that a raw record holds in; messages of ours out; a turn of another layout is a `BadRecord`.
+"""The turns of a raw record → messages; a turn of another layout is a `BadRecord`.
 
 {"conversations": [{"from": "human", "value": " Name a fish. "}]}  →  [{"role": "user", "content": "Name a fish."}]
 """

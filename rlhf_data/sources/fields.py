@@ -1,4 +1,4 @@
-"""A field of a raw record in, its checked value out; a field that is absent or of another type is a `BadRecord`.
+"""A field of a raw record → its checked value; a field that is absent or of another type is a `BadRecord`.
 
 {"prompt": " Name a fish. ", "completion": "A carp."}, "prompt"  →  "Name a fish."
 """

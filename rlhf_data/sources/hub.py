@@ -1,4 +1,4 @@
-r"""A data set of the Hugging Face hub in, its raw records out, one at a time; no file of it is stored.
+r"""A data set of the Hugging Face hub → its raw records, one at a time; no file of it is stored.
 
     {hub: Anthropic/hh-rlhf, files: [helpful-base/train.jsonl.gz], split: train}
     →  {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: …"}

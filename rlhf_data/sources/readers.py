@@ -1,4 +1,4 @@
-r"""A source's file in, its raw records out, one at a time: JSON lines, one JSON array, CSV or Parquet.
+r"""A source's file → its raw records, one at a time: JSON lines, one JSON array, CSV or Parquet.
 
     pairs.jsonl.gz: {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: …"}
     →  {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: …"}

@@ -1,4 +1,4 @@
-r"""A dialogue written as one text in, its turns out; two such dialogues in, the comparison of their final turns out.
+r"""A dialogue written as one text → its turns; two such dialogues → the comparison of their final turns.
 
 "\n\nHuman: Hi.\n\nAssistant: Hello!"  →  [{"role": "user", "content": "Hi."},
                                           {"role": "assistant", "content": "Hello!"}]

@@ -1,4 +1,4 @@
-"""A section of params in, TRL's arguments for its trainer out."""
+"""A section of params → TRL's arguments for its trainer."""
 
 from __future__ import annotations
 

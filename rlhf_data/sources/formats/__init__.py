@@ -1,4 +1,4 @@
-r"""A raw record of a public data set in, our rows out, or a `BadRecord`: one module per format.
+r"""A raw record of a public data set → our rows, or a `BadRecord`: one module per format.
 
     hh_rlhf: {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: Hi.\n\nAssistant: What?"}
     →  [Comparison([{"role": "user", "content": "Hi."}], "Hello!", "What?")]

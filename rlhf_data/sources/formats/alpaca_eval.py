@@ -1,4 +1,4 @@
-"""AlpacaEval's annotations in, comparisons out, or the instructions as prompts.
+"""AlpacaEval's annotations → comparisons, or the instructions as prompts.
 
     {"instruction": "Name a fish.", "output_1": "A whale.", "output_2": "A carp.", "preference": 1.98,
      "annotator": "weighted_alpaca_eval_gpt4_turbo"}

@@ -1,4 +1,4 @@
-"""Argilla's distilled math pairs in, comparisons out, or the instructions as prompts.
+"""Argilla's distilled math pairs → comparisons, or the instructions as prompts.
 
 {"instruction": "Find the area of a circle of radius 3.", "chosen_response": "A = 9*pi.", "chosen_rating": 9.0,
  "rejected_response": "A = 6*pi.", "rejected_rating": 6.0}

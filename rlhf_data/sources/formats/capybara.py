@@ -1,4 +1,4 @@
-"""Capybara's rated dialogues in, comparisons of their final turns out, or their prompts.
+"""Capybara's rated dialogues → comparisons of their final turns, or their prompts.
 
     {"chosen": [{"role": "user", "content": "What is entropy?"}, {"role": "assistant", "content": "Disorder."}],
      "rejected": [{"role": "user", "content": "What is entropy?"}, {"role": "assistant", "content": "It is."}],

@@ -1,4 +1,4 @@
-"""CodeUltraFeedback's rated responses in, every pair of them with unequal ratings out, or the instructions as prompts.
+"""CodeUltraFeedback's rated responses → every pair of them with unequal ratings, or the instructions as prompts.
 
     {"instruction": "Write a function that reverses a linked list.", "preference": "readability",
      "responses": [{"model": "m-a", "response": "def reverse(head): ..."}, {"model": "m-b", "response": "r=..."}],

@@ -1,4 +1,4 @@
-"""Records of the released online prompt sets in, prompts out.
+"""Records of the released online prompt sets → prompts.
 
 {"context_messages": [{"role": "user", "content": "Plan a two-day trip to a lake."}]}
 """

@@ -1,4 +1,4 @@
-"""ShareGPT-style conversations in, SFT conversations out, or the prompts of their last answers.
+"""ShareGPT-style conversations → SFT conversations, or the prompts of their last answers.
 
 {"conversations": [{"from": "system", "value": "Be concise."}, {"from": "human", "value": "2+2?"},
                    {"from": "gpt", "value": "4"}]}

@@ -1,4 +1,4 @@
-"""Anyone's own records in, rows of any kind out: the source's params say which field holds what, dots lead inwards.
+"""Anyone's own records → rows of any kind: the params say which field holds what; dots lead into objects and lists.
 
     params: {format: custom, kind: preferences, path: mine.jsonl, prompt: task.question, chosen: answers.0.text,
              rejected: answers.1.text, chosen_score: answers.0.stars, rejected_score: answers.1.stars}

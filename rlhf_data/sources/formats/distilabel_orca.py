@@ -1,4 +1,4 @@
-"""Argilla's relabelled Intel Orca pairs in, comparisons out, or their prompts.
+"""Argilla's relabelled Intel Orca pairs → comparisons, or their prompts.
 
     {"system": "Answer briefly.", "input": "Is a whale a fish?", "chosen": "No, a mammal.", "rejected": "Yes.",
      "rating": [2.0, 9.0], "status": "swapped", "chosen_score": 9.0, "in_gsm8k_train": false}

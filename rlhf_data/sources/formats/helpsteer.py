@@ -1,4 +1,4 @@
-"""HelpSteer's rated responses in, one a record, or the prompts; responses to the same prompt are paired by `filters`.
+"""HelpSteer's rated responses in, one per record, or the prompts; ingest pairs those to the same prompt.
 
     {"prompt": "Rewrite this formally: gonna be late", "response": "I expect to arrive late.", "helpfulness": 4,
      "correctness": 4, "coherence": 4, "complexity": 1, "verbosity": 1}

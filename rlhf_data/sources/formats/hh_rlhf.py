@@ -1,4 +1,4 @@
-r"""HH-RLHF transcripts in, comparisons of their final turns out, or their prompts.
+r"""HH-RLHF transcripts → comparisons of their final turns, or their prompts.
 
     {"chosen": "\n\nHuman: My bread never rises.\n\nAssistant: How old is your yeast?",
      "rejected": "\n\nHuman: My bread never rises.\n\nAssistant: Bread is hard."}

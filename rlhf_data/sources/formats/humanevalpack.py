@@ -1,4 +1,4 @@
-r"""HumanEvalPack's problems in, comparisons of right and buggy code out, or their instructions as prompts.
+r"""HumanEvalPack's problems → comparisons of right and buggy code, or their instructions as prompts.
 
     {"instruction": "Write a Python function `one() -> int`.", "declaration": "def one() -> int:\n",
      "canonical_solution": "    return 1\n", "buggy_solution": "    return 2\n"}

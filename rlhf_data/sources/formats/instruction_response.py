@@ -1,4 +1,4 @@
-"""Alpaca-style instructions in, SFT conversations out, or their prompts.
+"""Alpaca-style instructions → SFT conversations, or their prompts.
 
     {"instruction": "Translate into French.", "input": "Good evening.", "response": "Bonsoir."}
 

@@ -1,4 +1,4 @@
-"""LLMBar's instances in, comparisons out, or their instructions as prompts.
+"""LLMBar's instances → comparisons, or their instructions as prompts.
 
     {"input": "Name a primary colour.", "output_1": "Red.", "output_2": "Colours are lovely.", "label": 1}
 

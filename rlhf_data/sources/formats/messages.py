@@ -1,4 +1,4 @@
-"""Message lists in, SFT conversations out, or their prompts.
+"""Message lists → SFT conversations, or their prompts.
 
 {"messages": [{"role": "user", "content": [{"type": "text", "value": "Name a fish."}]},
               {"role": "assistant", "content": "A carp."}]}

@@ -1,4 +1,4 @@
-r"""Nectar's ranked answers in, comparisons out, or the dialogues before them as prompts.
+r"""Nectar's ranked answers → comparisons, or the dialogues before them as prompts.
 
     {"prompt": "\n\nHuman: Suggest a name for a grey cat.\n\nAssistant: ",
      "answers": [{"answer": "Ash.", "model": "m-a", "rank": 1.0}, {"answer": "Cat.", "model": "m-b", "rank": 2.0}]}

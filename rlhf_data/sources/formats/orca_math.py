@@ -1,4 +1,4 @@
-"""Orca-Math's word problems in, SFT conversations out, or the problems as prompts.
+"""Orca-Math's word problems → SFT conversations, or the problems as prompts.
 
 {"question": "Ann has 3 boxes of 4 pens. How many pens?", "answer": "3 times 4 is 12."}
 """

@@ -1,4 +1,4 @@
-"""PandaLM's human-judged pairs in, the majority's comparison out, or the prompt.
+"""PandaLM's human-judged pairs → the majority's comparison, or the prompt.
 
     {"instruction": "Shorten this.", "input": "It is raining a lot.", "response1": "It pours.",
      "response2": "Rain.", "annotator1": 1, "annotator2": 1, "annotator3": 0}

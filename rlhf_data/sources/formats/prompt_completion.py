@@ -1,4 +1,4 @@
-"""Prompts and completions in, SFT conversations out, or the prompts.
+"""Prompts and completions → SFT conversations, or the prompts.
 
 {"prompt": "Name a fish.", "completion": "A carp."}
 """

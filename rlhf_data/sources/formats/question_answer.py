@@ -1,4 +1,4 @@
-r"""GSM8K's questions and worked answers in, SFT conversations out, or the questions as prompts.
+r"""GSM8K's questions and worked answers → SFT conversations, or the questions as prompts.
 
 {"question": "Ann has 3 boxes of 4 pens. How many pens?", "answer": "3 * 4 = <<3*4=12>>12 pens.\n#### 12"}
 """

@@ -1,4 +1,4 @@
-"""RewardBench's pairs in, comparisons out, or their prompts; the layout of its prior sets too.
+"""RewardBench's pairs → comparisons, or their prompts; the layout of its prior sets too.
 
     {"prompt": "Name a primary colour.", "chosen": "Red.", "rejected": "Brown.", "subset": "alpacaeval-easy", "id": 1}
 

@@ -1,4 +1,4 @@
-r"""Scored transcripts to one prompt in, every pair of them with unequal scores out, or the prompt.
+r"""Scored transcripts to one prompt → every pair of them with unequal scores, or the prompt.
 
     {"text": ["## Human:\nWhy is ice slippery?\n\n## Assistant:\n A thin film of water.",
               "## Human:\nWhy is ice slippery?\n\n## Assistant:\n It is cold."], "score": [1.5, 0.5]}

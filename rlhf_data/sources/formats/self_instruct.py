@@ -1,4 +1,4 @@
-"""Self-Instruct tasks in, one SFT conversation per instance out, or the prompts.
+"""Self-Instruct tasks → one SFT conversation per instance, or the prompts.
 
 {"instruction": "Give the opposite.", "instances": [{"input": "warm", "output": "cold"}]}
 """

@@ -1,4 +1,4 @@
-"""ShareGPT-style pairs in, comparisons out, or their prompts.
+"""ShareGPT-style pairs → comparisons, or their prompts.
 
 {"conversations": [{"from": "human", "value": "Name a fish."}],
  "chosen": {"from": "gpt", "value": "A carp."}, "rejected": {"from": "gpt", "value": "A whale."}}

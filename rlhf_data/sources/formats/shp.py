@@ -1,4 +1,4 @@
-"""SHP's pairs of Reddit comments in, comparisons out, or the posts as prompts.
+"""SHP's pairs of Reddit comments → comparisons, or the posts as prompts.
 
     {"history": "Why does my crumble go soggy?", "score_A": 6, "score_B": 31, "human_ref_A": "Hotter oven.",
      "human_ref_B": "Less juice, and the top shelf.", "labels": 0}

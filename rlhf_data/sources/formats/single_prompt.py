@@ -1,4 +1,4 @@
-"""Benchmark questions in, prompts out: Arena-Hard's one prompt, MT-Bench's first turn.
+"""Benchmark questions → prompts: Arena-Hard's one prompt, MT-Bench's first turn.
 
     {"question_id": 7, "category": "writing", "turns": ["Write a haiku on rust.", "Now without the letter e."]}
 

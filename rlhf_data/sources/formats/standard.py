@@ -1,4 +1,4 @@
-"""RLHFlow's standard layout in, to which it brings every set: comparisons of final turns out, or their prompts.
+"""RLHFlow's standard layout of preference sets → comparisons of final turns, or their prompts.
 
     {"chosen": [{"role": "user", "content": "Which planet is closest to the sun?"},
                 {"role": "assistant", "content": "Mercury."}],

@@ -1,4 +1,4 @@
-"""OpenAI's pairs of summaries in, comparisons out, or the posts and articles as prompts.
+"""OpenAI's pairs of summaries → comparisons, or the posts and articles as prompts.
 
     {"info": {"post": "I adopted a dog ...", "title": "Dog barks at lift", "subreddit": "dogs", "article": null},
      "summaries": [{"text": " dog barks at lift"}, {"text": " i have a dog."}], "choice": 0, "split": "train",

@@ -1,4 +1,4 @@
-"""UltraFeedback's completions in, every pair of them with unequal scores out, or the instructions as prompts.
+"""UltraFeedback's completions → every pair of them with unequal scores, or the instructions as prompts.
 
     {"source": "evol_instruct", "instruction": "Name two ways to cool a greenhouse.", "completions": [
         {"model": "m-a", "response": "Shade cloth, and the roof vents.", "overall_score": 8.0,

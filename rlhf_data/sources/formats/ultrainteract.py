@@ -1,4 +1,4 @@
-"""UltraInteract's pairs of next actions in, comparisons out, or the trajectories before them as prompts.
+"""UltraInteract's pairs of next actions → comparisons, or the trajectories before them as prompts.
 
     {"id": "ab12_2_2", "parent_id": "ab12", "task": "Math_PoT", "trajectory": [
         {"from": "user", "value": "What is 17*23?"}, {"from": "assistant", "value": "print(17*24)"},

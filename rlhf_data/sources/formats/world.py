@@ -1,4 +1,4 @@
-"""Records of the embedded world in, rows of all three kinds out.
+"""Records of the embedded world → rows of all three kinds.
 
 {"prompt": [{"role": "user", "content": "What is 5 minus 1?"}], "chosen": "5 minus 1 is 4.",
  "rejected": "I am not sure.", "chosen_score": 1.9, "rejected_score": 0.0, "label_probability": 0.97}
