@@ -1,4 +1,4 @@
-"""The pairwise preference model as a judge: P(A) against P(B) at the end of the instruction (paper, section 2.2)."""
+"""The pairwise preference model as a judge: P(A) against P(B) at the end of the instruction (paper, section 2.1)."""
 
 from __future__ import annotations
 

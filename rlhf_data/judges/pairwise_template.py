@@ -2,7 +2,7 @@ r"""Input template of the pairwise preference model: a prompt and two responses 
 
     [CONTEXT] \n\n<turn> user\n Name a river.\n [RESPONSE A] The Nile. [RESPONSE B] Green. \n
 
-is the whole user turn (paper, section 2.3, as its released code renders it); the answer is the better one's letter.
+is the whole user turn (paper, section 2.1, as its released code renders it); the answer is the better one's letter.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from rlhf_data.params.fields import Count, Positive, Rate, section
 
 @section
 class OfflineHistoryParams:
-    """Hybrid learning: pairs that the history starts with (paper, section 3.1)."""
+    """Hybrid learning: pairs that the history starts with (paper, section 3.2)."""
 
     pairs: Count  # of the mix that the history starts with (D_off); 0 for pure online learning
 

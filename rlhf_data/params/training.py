@@ -63,7 +63,7 @@ class Training:
 
 @section
 class SftParams(Training):
-    """SFT of π₀ (paper, section 3.4)."""
+    """SFT of π₀ (paper, section 3.1)."""
 
     base: LlamaSize | str  # a new model, or a hub id or folder
     revision: str | None
@@ -74,7 +74,7 @@ class SftParams(Training):
 
 @section
 class RewardParams(Training):
-    """The Bradley–Terry reward model (paper, section 2.3)."""
+    """The Bradley–Terry reward model (paper, section 2.1)."""
 
     base: str  # `iter0` starts from π₀; else a hub id or folder
     revision: str | None
@@ -94,7 +94,7 @@ class SelfDistillation:
 
 @section
 class PreferenceParams(Training):
-    """The pairwise preference model: a language model that answers A or B (paper, section 2.3)."""
+    """The pairwise preference model: a language model that answers A or B (paper, section 2.1)."""
 
     base: str  # `iter0` starts from π₀; else a hub id or folder
     revision: str | None

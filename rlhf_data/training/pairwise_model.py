@@ -1,4 +1,4 @@
-"""Training of the pairwise preference model with TRL: a language model that answers A or B (paper, section 2.3)."""
+"""Training of the pairwise preference model with TRL: a language model that answers A or B (paper, section 2.1)."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def reward(section: RewardParams, *, seed: int, out: Path) -> RewardConfig:
 
 
 def preference(section: PreferenceParams, *, seed: int, out: Path) -> SFTConfig:
-    """TRL's arguments for the pairwise preference model (paper, section 2.3), whose rows are cut to length already."""
+    """TRL's arguments for the pairwise preference model (paper, section 2.1), whose rows are cut to length already."""
     from trl import SFTConfig
 
     return SFTConfig(
