@@ -67,7 +67,7 @@ def test_the_paper_s_numbers() -> None:
     assert reward.base == "meta-llama/Meta-Llama-3-8B-Instruct"
     assert (reward.learning_rate, reward.epochs, reward.batch_size) == (2e-6, 1, 512)
     assert (reward.lr_scheduler, reward.warmup_ratio, reward.max_length) == ("cosine", 0.03, 4096)
-    preference = paper.train_preference  # section 2.3; released configuration
+    preference = paper.train_preference  # section 2.1; released configuration
     assert preference.base == "meta-llama/Meta-Llama-3-8B-Instruct"
     assert (preference.learning_rate, preference.epochs, preference.batch_size) == (5e-6, 1, 128)
     assert (preference.lr_scheduler, preference.warmup_ratio, preference.max_length) == ("cosine", 0.03, 3072)
