@@ -3,7 +3,7 @@
 >>> from rlhf_data import Project
 >>> project = Project("path/to/project")
 >>> project.sql("select iteration, count(*) as pairs from pairs group by iteration")
->>> project.table("generations", at="v1").filter(pl.col("n_tokens") > 64).collect()
+>>> project.table("generations", at="v1").filter(pl.col("response_tokens") > 64).collect()
 """
 
 from __future__ import annotations

@@ -32,12 +32,16 @@ At = Annotated[
     list[str],
     typer.Option(
         default_factory=list,
+        show_default=False,
         metavar="REV",
         help='A Git tag, branch or commit, without checkout; again for several: "v1".pairs, "v2".pairs, now.pairs.',
     ),
 ]
 Given = Annotated[
-    list[str], typer.Option("--param", default_factory=list, metavar="NAME=VALUE", help="A $parameter's value.")
+    list[str],
+    typer.Option(
+        "--param", default_factory=list, show_default=False, metavar="NAME=VALUE", help="A $parameter's value."
+    ),
 ]
 Written = Annotated[Format | None, typer.Option("--format", help="Default: table, or as the suffix of --out says.")]
 Out = Annotated[Path | None, typer.Option(help="A file to write instead of the terminal.")]

@@ -4,7 +4,7 @@
 -- Parameters: $split, whose prompts count; $repetition_words, n; $refusals, phrases.
 -- One row: means over the answers of `reward` (the proxy that policies are trained on), `gold_reward` (null where it is
 -- unknown) and `preference` (P(the answer is better than π₀'s), of a judge that no policy is trained on; answers without
--- a verdict are left out, and counted in `no_verdict`); `kl`, nats an answer, the mean of log π − log π₀ over answers
+-- a verdict are left out, and counted in `no_verdict`); `kl`, nats per answer, the mean of log π − log π₀ over answers
 -- drawn from π, which estimates KL(π‖π₀) where they were drawn at temperature 1, π being the policy at temperature 1;
 -- and what hacking looks like in text: `distinct_1` and `distinct_2`, the share of all the answers' words and word pairs
 -- that are different (it falls with the number of words); `repetition`, the share of an answer's runs of

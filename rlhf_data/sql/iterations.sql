@@ -1,7 +1,7 @@
 -- What was each iteration made of?
 --
 -- Tables: generations, rewards, pairs (any number of iterations each).
--- One row an iteration. `truncated` is the share of responses cut at the token limit; `pairs` is 0, and what
+-- One row per iteration. `truncated` is the share of responses cut at the token limit; `pairs` is 0, and what
 -- describes pairs null, where an iteration made none. A response without a reward is an error, not a smaller mean.
 with scored as (
     select

@@ -1,4 +1,4 @@
--- Does a judge prefer long responses to the same prompt? (Paper, section 2.4 and Figure 3.)
+-- Does a judge prefer long responses to the same prompt? (Paper, section 2.2 and Figure 3.)
 --
 -- Tables: generations, scores (any number of iterations and judges; a row that is there twice counts once).
 -- One row per prompt and judge: Pearson's correlation between reward and response_chars over the prompt's responses, and

@@ -2,7 +2,7 @@
 --
 -- Tables: generations, scores (any number of iterations and judges; a row that is there twice counts once).
 -- Parameters: $bins, into as many bins of about as many responses each the lengths are cut; equal lengths share a bin.
--- One row an iteration, judge, `within_prompt` and bin: the mean of reward and of response_chars over the bin's
+-- One row per iteration, judge, `within_prompt` and bin: the mean of reward and of response_chars over the bin's
 -- responses; `within_prompt` says whether both are as they are, or less their means over the responses to the same
 -- prompt: short answers may answer easy prompts, and this difference is no bias.
 with scored as (
