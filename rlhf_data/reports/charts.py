@@ -30,7 +30,7 @@ PANELS = (
     ("response_chars", "Response length, characters", None),
 )
 HACKING = (
-    ("kl", "KL to π₀, nats an answer", 0.0),
+    ("kl", "KL to π₀, nats per answer", 0.0),
     ("reward", "Reward (the proxy)", None),
     ("gold_reward", "Gold reward", None),
     ("preference", "Second judge: P(better than π₀'s)", 0.5),

@@ -202,7 +202,7 @@ def test_a_penalty_that_makes_no_pair_is_not_drawn() -> None:
     assert "λ 0.01: chosen 40, rejected 40; λ 0.01: chosen 40" in drawn.alt
     assert "no penalty makes a pair. The one in use is 0.01." in empty.alt
     assert [one.title for one in charts.hacking(hacking(gold=[None, None]))] == [
-        "KL to π₀, nats an answer", "Reward (the proxy)", "Second judge: P(better than π₀'s)"
+        "KL to π₀, nats per answer", "Reward (the proxy)", "Second judge: P(better than π₀'s)"
     ]  # fmt: skip
 
 
