@@ -38,11 +38,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """One line that counts what was skipped, by reason: a browser, an SSH server or shared data may be absent."""
-    skipped = Counter(
-        report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", ())
-    )
+    reports = terminalreporter.stats.get("skipped", ())
+    skipped = Counter(report.longrepr[2].removeprefix("Skipped: ").split(": ")[0] for report in reports)
     if skipped:
         reasons = "; ".join(f"{number} × {reason}" for reason, number in skipped.most_common())
         terminalreporter.write_line(f"skipped {skipped.total()} tests: {reasons}")

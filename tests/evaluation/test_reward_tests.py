@@ -258,7 +258,7 @@ def test_a_table_of_ones_own_is_a_test(tmp_path: Path, monkeypatch: pytest.Monke
     ]  # fmt: skip
 
 
-@pytest.mark.skipif(not (REAL / "reward_tests").exists(), reason=f"real files are not in {REAL}")
+@pytest.mark.skipif(not (REAL / "reward_tests").exists(), reason="real data absent")
 def test_real_files_give_rewardbenchs_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
