@@ -1,4 +1,4 @@
-"""Test comparisons + a judge → its verdict on each, in both orders."""
+"""Reward-test pairs + a judge → its verdict on each pair, in both orders."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Prompts + policy → K responses per prompt, as Parquet parts."""
+"""Prompts + policy π_{t−1} → K sampled responses per prompt."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The last history + this iteration's pairs + π₀ → all pairs so far, with reference log-probabilities."""
+"""Previous history + this iteration's pairs + π₀ → all pairs so far, with reference log-probabilities in nats."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Prompts + generations + a judge → one reward per response."""
+"""Generations + a judge → one reward per response."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The mix + π₀ → the pairwise preference model."""
+"""The mix's train split + π₀ → the pairwise preference model, which reads both responses and answers A or B."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Instructions + tokenizer → the SFT policy π₀, by supervised fine-tuning."""
+"""Instructions + tokenizer → the SFT policy π₀."""
 
 from pathlib import Path
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Expected(NamedTuple):
-    """Published size of a data set, None where unpublished; token counts are means over pairs (LLaMA-3-8B tokenizer)."""
+    """Published size of a data set, None where unpublished; tokens are means over pairs (LLaMA-3-8B tokenizer)."""
 
     raw: int | None = None  # records of the split in use
     prompts: int | None = None

@@ -19,7 +19,8 @@ from rlhf_data.params.sources import RecordSource
 def records(source: RecordSource) -> Iterator[object]:
     """The records of a split, in order, at the source's revision; without one, at the latest, which is printed.
 
-    Raises `SourceError` where the hub cannot be reached, the data set, files or split do not exist, or a file is broken.
+    Raises `SourceError` where the hub cannot be reached, the data set, files or split do not exist, or a file is
+    broken.
     """
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError

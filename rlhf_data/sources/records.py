@@ -1,4 +1,4 @@
-"""Rows that a format parses from a raw record: comparisons, conversations, prompts, responses; `BadRecord` otherwise."""
+"""What a format parses from a record: comparisons, conversations, prompts, responses; `BadRecord` otherwise."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""SFT, reward, pairwise and DPO training with TRL; sequence log-probabilities."""
+"""Training with TRL (SFT, reward model, pairwise preference model, DPO) and sequence log-probabilities."""
