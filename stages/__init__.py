@@ -1,1 +1,1 @@
-"""One thin script per stage of dvc.yaml, named after it: read, transform, write. Run as `python -m stages.<name>`."""
+"""One thin script per stage of dvc.yaml, named after it: read, transform, write."""

@@ -1,4 +1,4 @@
-"""Reward-test pairs + a judge → its verdict on each pair, in both orders."""
+"""Test comparisons + a judge → its verdict on each, in both orders."""
 
 from pathlib import Path
 

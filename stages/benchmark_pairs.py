@@ -1,4 +1,4 @@
-"""Reward-model benchmarks + the mix's test split → reward-test pairs, and the dropped records."""
+"""Benchmarks + the mix's test side → the comparisons that judges are tested on, and the dropped records."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rewards by judge → the rewards that rank responses: one judge's, or an ensemble's."""
+"""Rewards of the judges → the rewards that rank the responses: one judge's, or an ensemble's."""
 
 from pathlib import Path
 

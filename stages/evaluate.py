@@ -1,4 +1,4 @@
-"""Held-out prompts + policy + reward model → one response per prompt, with reward and gold reward."""
+"""Held-out prompts + policy + reward model → one response per prompt, with its reward and gold reward."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The mix's test split + reward model → pairwise accuracy, and its ceiling under label noise."""
+"""The mix + reward model → its accuracy on held-out pairs, and the ceiling that label noise allows."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def main(mix: Path, reward_model: Path, report: Path) -> None:
 
     scorer = open_scorer(reward_model, profile.score, max_length=profile.train_reward.max_length)
     both = [*responses.conversations(pairs, turn="chosen"), *responses.conversations(pairs, turn="rejected")]
-    scores = scorer.score(both)  # in one call: both responses of a pair share the prompt's KV cache
+    scores = scorer.score(both)  # at once: two sides share a prompt
 
     reports.write_json(metrics.reward_accuracy(pairs, scores[: pairs.height], scores[pairs.height :]), report)
 

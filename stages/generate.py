@@ -1,4 +1,4 @@
-"""Prompts + policy π_{t−1} → K sampled responses per prompt."""
+"""Prompts + policy → K responses per prompt, as Parquet parts."""
 
 from pathlib import Path
 

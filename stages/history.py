@@ -1,4 +1,4 @@
-"""Previous history + this iteration's pairs + π₀ → all pairs so far, with reference log-probabilities in nats."""
+"""The last history + this iteration's pairs + π₀ → all pairs so far, with reference log-probabilities."""
 
 from pathlib import Path
 

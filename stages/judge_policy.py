@@ -1,4 +1,4 @@
-"""Test responses of a policy and of π₀ + the second judge → P(policy's response is preferred) per prompt."""
+"""Test responses of a policy and of π₀ + the second judge → its preference between them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Preferences + tokenizer → token counts of each comparison's prompt and responses."""
+"""Preferences + tokenizer → tokens of each comparison's prompt and responses."""
 
 from functools import partial
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Preferences + token counts → the mixes, filtered and decontaminated, split into train and test by prompt."""
+"""Preferences → the profile's mixes, cleaned and decontaminated, split into train and test by prompt."""
 
 from pathlib import Path
 

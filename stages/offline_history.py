@@ -1,4 +1,4 @@
-"""The mix's train split + π₀ → the history before iteration 1: offline pairs D_off, none by default."""
+"""The mix + π₀ → the history before iteration 1: the offline pairs of hybrid learning, none by default."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Prompt pool → one shard of prompts per iteration, held-out dev and test shards, and the unused rest."""
+"""Prompt pool → one shard per iteration, held-out dev and test shards, and the unused rest."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Dropped rows of every cleaning stage → rejects by source and by mix, and counts by source and rule."""
+"""Dropped rows of every step → rejects by source and mix, and counts by source and rule."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Evaluations of a policy and of π₀ → rewards and win rate over π₀ on dev and test, with 95 % intervals."""
+"""Evaluations of a policy and of π₀ → its figures on test, and on dev, where the best policy is chosen."""
 
 from pathlib import Path
 

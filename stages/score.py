@@ -1,4 +1,4 @@
-"""Generations + a judge → one reward per response."""
+"""Prompts + generations + a judge → one reward per response."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Instructions → a byte-level BPE tokenizer with a chat template; or one of the Hugging Face Hub."""
+"""Instructions → a byte-level BPE tokenizer with its chat template, or the hub's own."""
 
 from pathlib import Path
 

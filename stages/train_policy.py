@@ -1,4 +1,4 @@
-"""History + policy π_{t−1} → policy π_t, by DPO with reference π₀."""
+"""History + the last policy → the next policy, by DPO against π₀."""
 
 from pathlib import Path
 

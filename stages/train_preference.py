@@ -1,4 +1,4 @@
-"""The mix's train split + π₀ → the pairwise preference model, which reads both responses and answers A or B."""
+"""The mix + π₀ → the pairwise preference model."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The mix's train split + π₀ → the Bradley–Terry reward model."""
+"""The mix + π₀ → the Bradley–Terry reward model."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Instructions + tokenizer → the SFT policy π₀."""
+"""Instructions + tokenizer → the SFT policy π₀, by supervised fine-tuning."""
 
 from pathlib import Path
 

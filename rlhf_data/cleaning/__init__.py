@@ -1,1 +1,1 @@
-"""Cleaning rules, mixes, decontamination, near-duplicates, prompt shards and Table 5, with counts for each."""
+"""Rules, mixes, decontamination, near-duplicates, prompt shards and Table 5, with the counts of each."""

@@ -1,1 +1,1 @@
-"""Data sources: raw records of files or the Hugging Face hub → comparisons, conversations, prompts, or rejects."""
+"""Raw records, from files or a hub, to rows of ours or to rejects with a reason."""

@@ -1,4 +1,4 @@
-"""Data set metadata as published: licence, citation, annotators, expected counts."""
+"""What a data set's publishers say of it: licence, citation, counts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Expected(NamedTuple):
-    """Published size of a data set, None where unpublished; tokens are means over pairs (LLaMA-3-8B tokenizer)."""
+    """What a data set should come to, where a publication says so; tokens are means over pairs (LLaMA-3-8B's)."""
 
-    raw: int | None = None  # records of the split in use
+    raw: int | None = None  # records of the split that is used
     prompts: int | None = None
     pairs: int | None = None
     prompt_tokens: float | None = None
@@ -17,13 +17,13 @@ class Expected(NamedTuple):
 
 
 class About(NamedTuple):
-    """Metadata of a data set, for licences, citations and the check against published counts."""
+    """A data set as its publishers describe it: for licences, citations and acceptance checks."""
 
     title: str
     url: str
     licence: str  # an SPDX id where there is one
     non_commercial: bool
     citation: str
-    responses: str  # who wrote the responses
-    annotator: str  # who compared or scored them; empty if unlabelled
+    responses: str  # who wrote them
+    annotator: str  # who compared or scored them; empty where nobody did
     expected: Expected = Expected()

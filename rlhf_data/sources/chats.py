@@ -1,4 +1,4 @@
-"""Chat turns of a raw record → messages; any other layout raises `BadRecord`.
+"""The turns of a raw record → messages; a turn of another layout is a `BadRecord`.
 
 {"conversations": [{"from": "human", "value": " Name a fish. "}]}  →  [{"role": "user", "content": "Name a fish."}]
 """
@@ -12,7 +12,7 @@ from rlhf_data.sources import fields
 from rlhf_data.sources.records import BadRecord
 
 ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
-CHAT_ROLES = ROLES | {"human": "user", "gpt": "assistant"}  # with ShareGPT's role names
+CHAT_ROLES = ROLES | {"human": "user", "gpt": "assistant"}  # ShareGPT's names too
 
 
 def messages(
@@ -23,46 +23,43 @@ def messages(
     content: str = "content",
     roles: Mapping[str, str] = ROLES,
 ) -> list[Message]:
-    """The messages in field `name`, a list of turns; raises `BadRecord` for any other layout.
-
-    `role` and `content` are the format's field names within a turn; `roles` maps its role names to ours.
-    """
-    return [turn(item, role=role, content=content, roles=roles) for item in fields.items(record, name)]
+    """A field's turns; `role` and `content` are what the format calls a turn's fields, `roles` what it calls roles."""
+    return [turn(found, role=role, content=content, roles=roles) for found in fields.items(record, name)]
 
 
 def turn(record: object, *, role: str, content: str, roles: Mapping[str, str]) -> Message:
-    """One turn as a message, its role mapped by `roles`; raises `BadRecord` for an unknown role or non-text content."""
-    role_name = fields.text(record, role)
-    if role_name not in roles:
-        raise BadRecord("unknown_role", f"{role_name[:40]!r} is none of: {', '.join(roles)}")
-    value = fields.value(record, content)
-    parts = value if isinstance(value, list) else [value]
-    return {"role": roles[role_name], "content": "".join(_part(part, content) for part in parts).strip()}
+    """One turn of a dialogue, its role translated by `roles`; raises `BadRecord` for an unknown role."""
+    said_by = fields.text(record, role)
+    if said_by not in roles:
+        raise BadRecord("unknown_role", f"{said_by[:40]!r} is none of: {', '.join(roles)}")
+    said = fields.value(record, content)
+    parts = said if isinstance(said, list) else [said]
+    return {"role": roles[said_by], "content": "".join(_part(part, content) for part in parts).strip()}
 
 
 def any_turn(record: object) -> Message:
-    """One turn as a message, from the fields `role` and `content`, or `from` and `value` (ShareGPT)."""
+    """A turn in either spelling: `role` and `content`, or `from` and `value`."""
     role, content = ("from", "value") if isinstance(record, dict) and "from" in record else ("role", "content")
     return turn(record, role=role, content=content, roles=CHAT_ROLES)
 
 
 def before_answer(turns: list[Message]) -> list[Message]:
-    """The turns without a final assistant turn, if there is one."""
+    """The turns without the assistant's last."""
     return turns[:-1] if turns[-1]["role"] == "assistant" else turns
 
 
 def user_turn(record: object, name: str) -> list[Message]:
-    """A single-turn prompt from a text field."""
-    return user_prompt(fields.text(record, name), "")
+    """A prompt of one turn: a field's text."""
+    return asked(fields.text(record, name), "")
 
 
-def user_prompt(instruction: str, context: str = "") -> list[Message]:
-    """A single-turn prompt: the instruction and, after a blank line, its context (Alpaca's `input`) if not empty."""
-    return [{"role": "user", "content": "\n\n".join(part for part in (instruction, context) if part)}]
+def asked(instruction: str, given: str) -> list[Message]:
+    """One user turn: an instruction, and what it is to be done with, if anything."""
+    return [{"role": "user", "content": "\n\n".join(part for part in (instruction, given) if part)}]
 
 
-def with_response(prompt: list[Message], response: str) -> list[Message]:
-    """The prompt followed by the response as its final assistant turn."""
+def answered(prompt: list[Message], response: str) -> list[Message]:
+    """A prompt with its final assistant turn."""
     return [*prompt, {"role": "assistant", "content": response}]
 
 
@@ -71,7 +68,7 @@ def _part(part: object, content: str) -> str:
         return fields.as_text(part, f"field {content!r}")
     if part.get("type") != "text":
         raise BadRecord("not_text", f"a part of {content!r} is not of type text")
-    # not stripped here: a part may begin or end with the space that separates it from the next
-    text = fields.value(part, "value", "text")
-    fields.as_text(text, "a text part")
-    return str(text)
+    # unstripped here: a space may stand between two parts
+    found = fields.value(part, "value", "text")
+    fields.as_text(found, "a text part")
+    return str(found)

@@ -1,4 +1,4 @@
-"""Typed access to fields of a raw record; an absent field or one of another type raises `BadRecord`.
+"""A field of a raw record → its checked value; a field that is absent or of another type is a `BadRecord`.
 
 {"prompt": " Name a fish. ", "completion": "A carp."}, "prompt"  →  "Name a fish."
 """
@@ -16,11 +16,11 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 NAMES = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
-NAMES_SHOWN = 12  # field names listed in a message
+NAMES_SHOWN = 12  # field names that a message lists
 
 
 def value(record: object, *names: str) -> Any:
-    """The first of the fields `names` that is present and not null; raises `BadRecord` where there is none."""
+    """The first of the fields `names` that is there and not null."""
     if not isinstance(record, dict):
         raise BadRecord("wrong_layout", f"the record is {_type(record)}, not an object")
     for name in names:
@@ -34,45 +34,45 @@ def value(record: object, *names: str) -> Any:
 
 
 def text(record: object, *names: str) -> str:
-    """Text of the first present field, stripped; may be empty, which `cleaning.validation` rejects."""
+    """A field's text, stripped; it may be empty, which `filters` judges."""
     return as_text(value(record, *names), f"field {names[0]!r}")
 
 
 def optional_text(record: object, name: str) -> str:
-    """Text of a field, stripped; empty where the field is absent or null."""
+    """A field's text, stripped; empty where the field is absent or null."""
     if isinstance(record, dict) and record.get(name) is None:
         return ""
     return text(record, name)
 
 
-def as_text(item: object, what: str) -> str:
-    """The value as text, stripped; raises `BadRecord` where it is no text or not valid Unicode."""
-    if not isinstance(item, str):
-        raise BadRecord("wrong_layout", f"{what} is {_type(item)}, not text")
+def as_text(found: object, what: str) -> str:
+    """The value as text, stripped; raises `BadRecord` where it is no text or empty."""
+    if not isinstance(found, str):
+        raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not text")
     try:
-        item.encode()
+        found.encode()
     except UnicodeEncodeError as error:
-        # half of a surrogate pair: JSON can escape it, but neither Parquet nor a tokenizer accepts it
+        # half of a surrogate pair: JSON can spell it, but neither Parquet nor a tokenizer can hold it
         raise BadRecord("not_unicode", f"{what} has a lone surrogate at character {error.start}") from error
-    return item.strip()
+    return found.strip()
 
 
 def items(record: object, name: str) -> list[Any]:
-    """The items of a list field; raises `BadRecord` for an empty list."""
-    content = value(record, name)
-    if not isinstance(content, list):
-        raise BadRecord("wrong_layout", f"field {name!r} is {_type(content)}, not a list")
-    if not content:
+    """A field's list, which has at least one item."""
+    found = value(record, name)
+    if not isinstance(found, list):
+        raise BadRecord("wrong_layout", f"field {name!r} is {_type(found)}, not a list")
+    if not found:
         raise BadRecord("wrong_layout", f"field {name!r} is an empty list")
-    return content
+    return found
 
 
-def as_number(item: object, what: str) -> float:
-    """The value as a finite number; raises `BadRecord` for another type (text and booleans included), NaN, infinity."""
-    if isinstance(item, bool) or not isinstance(item, int | float):
-        raise BadRecord("wrong_layout", f"{what} is {_type(item)}, not a number")
+def as_number(found: object, what: str) -> float:
+    """The value as a finite number, also where it is written as text; raises `BadRecord` otherwise."""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not a number")
     try:
-        number = float(item)
+        number = float(found)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
@@ -81,12 +81,12 @@ def as_number(item: object, what: str) -> float:
 
 
 def number(record: object, *names: str) -> float:
-    """The finite number in the first present field."""
+    """A field that is a finite number."""
     return as_number(value(record, *names), f"field {names[0]!r}")
 
 
 def score(record: object, *names: str) -> float:
-    """The finite number in the first present field; null and "N/A" raise `BadRecord` with the rule `unrated`."""
+    """A field's number; null and N/A say that nobody gave one, which is another fault than a wrong layout."""
     for name in names:
         if isinstance(record, dict) and name in record and record[name] in (None, "N/A"):
             raise BadRecord("unrated", f"field {name!r} is {'null' if record[name] is None else 'N/A'}")
@@ -94,60 +94,57 @@ def score(record: object, *names: str) -> float:
 
 
 def optional_number(record: object, name: str) -> float | None:
-    """A field's number, also one written as text; None where it is absent, null or any other text."""
-    content = record.get(name) if isinstance(record, dict) else None
-    if isinstance(content, str):
+    """A field's number, also one written as text; None where it is absent, null or other text."""
+    found = record.get(name) if isinstance(record, dict) else None
+    if isinstance(found, str):
         try:
-            content = float(content)
+            found = float(found)
         except ValueError:
             return None
-    return None if content is None else as_number(content, f"field {name!r}")
+    return None if found is None else as_number(found, f"field {name!r}")
 
 
-def rating(text: str) -> int:
-    """A whole-number rating written as text; raises `BadRecord` (`unrated`) for any other text."""
+def whole(rating: str) -> int:
+    """A rating written as text."""
     try:
-        return int(text[:9])
+        return int(rating[:9])
     except ValueError as error:
-        raise BadRecord("unrated", f"a rating is {text[:40]!r}") from error
+        raise BadRecord("unrated", f"a rating is {rating[:40]!r}") from error
 
 
 def boolean(record: object, name: str) -> bool:
-    """The value of a boolean field."""
-    content = value(record, name)
-    if not isinstance(content, bool):
-        raise BadRecord("wrong_layout", f"field {name!r} is {_type(content)}, not a boolean")
-    return content
+    """A field that is true or false."""
+    found = value(record, name)
+    if not isinstance(found, bool):
+        raise BadRecord("wrong_layout", f"field {name!r} is {_type(found)}, not a boolean")
+    return found
 
 
 def choice(record: object, name: str) -> int:
-    """The index of the preferred response, 0 or 1."""
-    index = number(record, name)
-    if index not in (0, 1):
-        raise BadRecord("wrong_layout", f"field {name!r} is {index}, not 0 or 1")
-    return int(index)
+    """A field that says 0 or 1 for one of two sides."""
+    found = number(record, name)
+    if found not in (0, 1):
+        raise BadRecord("wrong_layout", f"field {name!r} is {found}, not 0 or 1")
+    return int(found)
 
 
 def at(record: object, path: str | None) -> Any:
-    """The value at `path`: a field name, or names and list indices separated by dots (`answers.0.text`).
-
-    Raises `BadRecord` where the path does not exist or its value is null.
-    """
+    """What `path` leads to: a field's name, or names and places in lists with dots between them."""
     if isinstance(record, dict) and record.get(path) is not None:
         return record[path]
-    node = record
+    found = record
     for name in (path or "").split("."):
-        if isinstance(node, list) and name.isdecimal() and int(name[:9]) < len(node):
-            node = node[int(name)]
+        if isinstance(found, list) and name.isdecimal() and int(name[:9]) < len(found):
+            found = found[int(name)]
         else:
-            node = value(node, name)
-    if node is None:
+            found = value(found, name)
+    if found is None:
         raise BadRecord("wrong_layout", f"field {path!r} is null")
-    return node
+    return found
 
 
 def optional_at(record: object, path: str | None) -> Any:
-    """The value at `path`; None where the path is None or does not exist."""
+    """What `path` leads to; None where it leads nowhere."""
     try:
         return None if path is None else at(record, path)
     except BadRecord:
@@ -155,17 +152,17 @@ def optional_at(record: object, path: str | None) -> Any:
 
 
 def all_pairs(responses: Sequence[Response]) -> list[Comparison]:
-    """All comparisons of two responses with unequal scores, the higher one chosen; raises `BadRecord` if none."""
+    """Every two responses with unequal scores, the higher one preferred; raises `BadRecord` where there are none."""
     if len(responses) < 2:
         raise BadRecord("no_pair", f"{len(responses)} rated response(s)")
     return usable(lambda pair: compared(*pair), combinations(responses, 2))
 
 
-def usable(make: Callable[[Item], Made], candidates: Iterable[Item]) -> list[Made]:
-    """The results of `make` for the items that it accepts; raises its first `BadRecord` where it rejects all."""
+def usable(make: Callable[[Item], Made], found: Iterable[Item]) -> list[Made]:
+    """What `make` gives for each item that it does not refuse; where it refuses all, its first `BadRecord`."""
     made: list[Made] = []
     refused: list[BadRecord] = []
-    for item in candidates:
+    for item in found:
         try:
             made.append(make(item))
         except BadRecord as bad:
@@ -175,5 +172,5 @@ def usable(make: Callable[[Item], Made], candidates: Iterable[Item]) -> list[Mad
     return made
 
 
-def _type(item: object) -> str:
-    return "null" if item is None else NAMES.get(type(item), type(item).__name__)
+def _type(found: object) -> str:
+    return "null" if found is None else NAMES.get(type(found), type(found).__name__)

@@ -1,9 +1,9 @@
-r"""Streaming reader for data sets of the Hugging Face hub: raw records one at a time, no file stored.
+r"""A data set of the Hugging Face hub → its raw records, one at a time; no file of it is stored.
 
     {hub: Anthropic/hh-rlhf, files: [helpful-base/train.jsonl.gz], split: train}
     →  {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: …"}
 
-`hub` may also be a local folder laid out like a data set of the hub. Code that comes with a data set never runs.
+`hub` may also be a folder that is laid out like a data set of the hub. Code that comes with a data set never runs.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from rlhf_data.params.sources import RecordSource
 
 
 def records(source: RecordSource) -> Iterator[object]:
-    """The records of a split, in order, at the source's revision; without one, at the latest, which is printed.
+    """The records of a split, in its order, at the revision of the params; without one, at today's, which is printed.
 
-    Raises `SourceError` where the hub cannot be reached, the data set, files or split do not exist, or a file is
-    broken.
+    Raises `SourceError` where the hub cannot be reached, has no such data set, files or split, or gives broken ones.
     """
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError

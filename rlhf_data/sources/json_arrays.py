@@ -1,7 +1,7 @@
-"""Streaming reader for a JSON array, one item in memory at a time.
+"""A JSON array, of which one item is in memory at a time.
 
-It uses Python's own decoder, so that an item parses as the same text in JSON lines does: lone surrogates, integers of
-any size and NaN included. A record may hold each of these; the cleaning rules decide.
+By Python's own decoder, so that an item is what the same text in JSON lines is: a lone surrogate, an integer of any
+size and NaN included, each of which a record may hold and a rule then judge.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator
 from typing import TextIO
 
-BLOCK = 1 << 20  # characters per read
+BLOCK = 1 << 20  # characters that are read at once
 SPACE = re.compile(r"[ \t\n\r]*")
-LONGEST_TOKEN = 16  # characters; a JSON token cut by a block is shorter, numbers aside
+LONGEST_TOKEN = 16  # characters: no number aside, a token that a block cuts is shorter
 
 
 class ArrayError(ValueError):
-    """Text that is not a JSON array; `read` is the number of whole items before the fault."""
+    """Text that is no JSON array, after so many whole items (`read`)."""
 
     def __init__(self, read: int, fault: str) -> None:
         super().__init__(fault)
@@ -25,9 +25,9 @@ class ArrayError(ValueError):
 
 
 def items(file: TextIO) -> Iterator[object]:
-    """The items of a file that holds one JSON array; an empty file has none.
+    """The items of the array that is a file's only content; an empty file has none.
 
-    Raises `ArrayError` where the text is not a JSON array.
+    Raises `ArrayError` where it is not JSON.
     """
     text, read = _Text(file), 0
     if not text.following():
@@ -44,14 +44,14 @@ def items(file: TextIO) -> Iterator[object]:
 
 
 class _Text:
-    """A read buffer over a file: `held` is its text, `at` the position of the next unread character."""
+    """What is held of a file; `at` is how much of that is used up."""
 
     def __init__(self, file: TextIO) -> None:
         self._file, self._size = file, BLOCK
         self.held, self.at = "", 0
 
     def following(self) -> str:
-        """The next character that is not white space; empty at the end of the file."""
+        """The next character that is no white space; none at the end."""
         while True:
             space = SPACE.match(self.held, self.at)
             self.at = space.end() if space else self.at
@@ -59,29 +59,29 @@ class _Text:
                 return self.held[self.at : self.at + 1]
 
     def take(self, marks: str, read: int) -> None:
-        """Consumes one of the characters `marks`; raises `ArrayError` where another one follows."""
-        if (character := self.following()) not in marks or not character:
-            there = repr(self.held[self.at : self.at + 20]) if character else "its end"
+        """Uses up one of the marks; raises `ArrayError` where another character follows."""
+        if (found := self.following()) not in marks or not found:
+            there = repr(self.held[self.at : self.at + 20]) if found else "its end"
             raise ArrayError(read, f"{there} stands where {' or '.join(marks)} must")
         self.at += 1
 
     def value(self, read: int) -> object:
-        """Consumes one JSON value; raises `ArrayError` where there is none or it is truncated."""
+        """Uses up one value; raises `ArrayError` where there is none, or it is cut short."""
         self.following()
         while True:
             fault = "it ends within a record"
             try:
-                item, end = json.JSONDecoder().raw_decode(self.held, self.at)
+                found, end = json.JSONDecoder().raw_decode(self.held, self.at)
             except json.JSONDecodeError as error:
-                fault, end = error.msg, len(self.held)  # without its position, which is relative to the block
+                fault, end = error.msg, len(self.held)  # its place is that in a block
                 cut = error.msg.startswith("Unterminated string") or error.pos > len(self.held) - LONGEST_TOKEN
                 if not cut:
                     raise ArrayError(read, fault) from error
             except ValueError as error:  # a number of thousands of digits
                 raise ArrayError(read, str(error)) from error
-            if end < len(self.held):  # a value is complete only once another character follows it
+            if end < len(self.held):  # what follows a value tells that it is whole
                 self.at, self._size = end, BLOCK
-                return item
+                return found
             if not self._grow():
                 raise ArrayError(read, fault)
 

@@ -1,4 +1,4 @@
-"""Raw records of a source, from its files or from the Hugging Face hub, as its params say."""
+"""The raw records of a source, from its files or from a hub, as its params say."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rlhf_data.sources import hub, readers
 
 
 def records(source: RecordSource, root: Path) -> Iterator[object]:
-    """The source's records, one at a time, in order; its `path` is relative to `root`.
+    """One at a time, in the source's order; `root` is the folder that its `path` starts from.
 
-    Raises `SourceError` where the files or the hub cannot be read, or a file's hash differs from its pin.
+    Raises `SourceError` where the files or the hub cannot be read, or a file is not the one that was pinned.
     """
     return readers.pinned(root, source) if source.hub is None else hub.records(source)

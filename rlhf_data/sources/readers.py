@@ -1,10 +1,10 @@
-r"""Streaming readers for source files: JSON lines, a JSON array, CSV or Parquet → raw records, one at a time.
+r"""A source's file → its raw records, one at a time: JSON lines, one JSON array, CSV or Parquet.
 
     pairs.jsonl.gz: {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: …"}
     →  {"chosen": "\n\nHuman: Hi.\n\nAssistant: Hello!", "rejected": "\n\nHuman: …"}
 
-A record is the content of one line, array item or row; `sources/formats/` parses it. A file that cannot be read to its
-end raises `SourceError`, so that no source is ingested in part. No file is held in memory as a whole.
+A record is whatever its line, array item or row holds; `sources/` says which layouts can be used. A file that
+cannot be read to its end is a `SourceError`: half of a source is not a source. No file is ever held whole.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from rlhf_data.errors import SourceError
 from rlhf_data.params.cleaning import ContaminationParams
 from rlhf_data.sources import json_arrays
 
-BOM = "\ufeff"  # byte order mark: some editors on Windows begin a UTF-8 file with it
-BATCH = 1000  # rows of a Parquet file per read
+BOM = "\ufeff"  # some editors on Windows put it at the head of a UTF-8 file
+BATCH = 1000  # rows of a Parquet file
 
 
 class Pinned(Protocol):
-    """The params of a source that is read from files."""
+    """What params say of a source's files."""
 
     @property
     def path(self) -> str | None:
-        """A file, or a glob pattern, relative to the root."""
+        """A file or a pattern below the root."""
 
     @property
     def sha256(self) -> str | None:
-        """The hash that the content must have, if pinned."""
+        """The hash that its content must have, if any."""
 
 
 def records(path: Path) -> Iterator[object]:
-    """The raw records of the file `path`, in order; its suffix decides the format.
+    """The raw records of `path`, in the file's order; its suffix names the format.
 
-    Raises `SourceError`: at the call for an absent file or an unknown suffix, during iteration for broken content.
+    Raises `SourceError` at once for an absent file or an unknown suffix, and on the way for the rest.
     """
     suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     zipped = path.name.lower().endswith(".gz")
@@ -60,7 +60,7 @@ def records(path: Path) -> Iterator[object]:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of the file's bytes (of a .gz, compressed), in hexadecimal; raises `SourceError` if it is absent."""
+    """The hash of the file as it lies there (of a .gz, still compressed), in hexadecimal."""
     _check_present(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -73,10 +73,10 @@ def _check_present(path: Path) -> None:
         raise SourceError(f"{path}: not a file\n  a source's `path` names one file")
 
 
-def _guarded(path: Path, content: Iterator[object]) -> Iterator[object]:
+def _guarded(path: Path, found: Iterator[object]) -> Iterator[object]:
     read = 0
     try:
-        for record in content:
+        for record in found:
             read += 1
             yield record
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -102,10 +102,10 @@ def _json_lines(path: Path) -> Iterator[object]:
         for number, line in enumerate(file, start=1):
             text = line.decode().removeprefix(BOM)
             if not text.strip():
-                continue  # a blank line is not a record: many writers end a file with one
+                continue  # blank lines are no records: many writers end a file with one
             try:
                 yield json.loads(text)
-            except ValueError as error:  # not only JSONDecodeError: a number of thousands of digits raises ValueError
+            except ValueError as error:  # also a number of thousands of digits, which is no JSONDecodeError
                 raise SourceError(
                     f"{path}: line {number} is not JSON: {error}\n"
                     "  .jsonl has one record per line; a file that is one array is named .json"
@@ -124,9 +124,9 @@ def _json_array(path: Path) -> Iterator[object]:
 
 
 def _csv_rows(path: Path) -> Iterator[object]:
-    csv.field_size_limit(sys.maxsize)  # some responses exceed the default of 128 KiB
+    csv.field_size_limit(sys.maxsize)  # the default, 128 KiB, is less than some responses
     with _open(path) as file:
-        # split into lines before decoding, so that csv sees quoted newlines unchanged
+        # lines are split before they are decoded, so that csv sees quoted newlines as they are
         lines = (line.decode().removeprefix(BOM if number == 0 else "") for number, line in enumerate(file))
         rows = csv.reader(lines, strict=True)
         try:
@@ -154,31 +154,31 @@ def _parquet_rows(path: Path) -> Iterator[object]:
 
 
 def pinned(root: Path, source: Pinned) -> Iterator[object]:
-    """The records of a source's files, whose content is first checked against the pinned SHA-256, if there is one.
+    """The records of a source's files, after their content was checked against the pin, where there is one.
 
-    A `path` with a * matches several files, which are read in the order of their names; their pin is the hash of their
-    hashes, one per line. Raises `SourceError` where no file matches, or the hash differs from the pin.
+    A `path` with a * names several files, which are read in the order of their names; their pin is the hash of their
+    hashes, each on a line. Raises `SourceError` where there is no file, or another than the one that was pinned.
     """
     pattern = str(source.path)
     path = root / pattern
     paths = sorted(root.glob(pattern)) if "*" in pattern else [path]
     if not paths:
         raise SourceError(f"{path}: no such file\n  correct `ingest.root` or the source's `path` in the params")
-    for file in paths:
-        _check_present(file)
+    for one in paths:
+        _check_present(one)
     if source.sha256 is not None:
-        actual = sha256(path) if paths == [path] else _sha256_of_several(paths)
-        if source.sha256 != actual:
+        found = sha256(path) if paths == [path] else _sha256_of_several(paths)
+        if source.sha256 != found:
             raise SourceError(
-                f"{path}: not the file that was pinned\n  its sha256 is {actual}\n  the params say {source.sha256}\n"
+                f"{path}: not the file that was pinned\n  its sha256 is {found}\n  the params say {source.sha256}\n"
                 "  fetch that version again, or accept this one by putting its hash into the params"
             )
-    return chain.from_iterable(records(file) for file in paths)
+    return chain.from_iterable(records(one) for one in paths)
 
 
 def evaluation_sets(section: ContaminationParams) -> dict[str, Iterator[object]]:
-    """The raw records of each evaluation set, by name; raises `SourceError` as `pinned` does."""
-    return {name: pinned(Path(section.root), source) for name, source in section.sets.items()}
+    """The raw records of each evaluation set, by its name; raises `SourceError` as `pinned` does."""
+    return {name: pinned(Path(section.root), one) for name, one in section.sets.items()}
 
 
 def _sha256_of_several(paths: list[Path]) -> str:

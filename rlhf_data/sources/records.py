@@ -1,4 +1,4 @@
-"""What a format parses from a record: comparisons, conversations, prompts, responses; `BadRecord` otherwise."""
+"""What one raw record of a source becomes, and how a source says that a record is bad."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rlhf_data.schemas import Message
 
 
 class Comparison(NamedTuple):
-    """Two responses (final turns) to one prompt, and which of them is preferred."""
+    """Two final turns to one prompt, the preferred one first."""
 
     prompt: list[Message]
     chosen: str
@@ -16,24 +16,24 @@ class Comparison(NamedTuple):
     chosen_score: float | None = None
     rejected_score: float | None = None
     annotator: str = "human"
-    label_probability: float | None = None  # P(chosen ≻ rejected) under the annotators' model, where it is known
+    label_probability: float | None = None  # of this label, where the annotators are known
 
 
 class Conversation(NamedTuple):
-    """One SFT conversation: alternating user and assistant turns, after an optional system message."""
+    """One SFT conversation: user and assistant in turn, an optional system message first."""
 
     messages: list[Message]
 
 
 class Prompt(NamedTuple):
-    """One prompt; `reference` is the answer key for a gold reward, as JSON text, if there is one."""
+    """One prompt; `reference` is JSON text that a gold reward needs, if there is one."""
 
     prompt: list[Message]
     reference: str | None = None
 
 
 class Response(NamedTuple):
-    """One scored response to a prompt, in a data set with one response per record; ingest pairs those to one prompt."""
+    """One scored response to a prompt, in a data set that has a record for each: pairs need several records."""
 
     prompt: list[Message]
     response: str
@@ -45,7 +45,7 @@ Row = Comparison | Conversation | Prompt | Response
 
 
 class BadRecord(ValueError):  # noqa: N818  # the record is at fault, not the program
-    """A record to drop: `rule` is the reason in snake_case, `detail` the offending value."""
+    """A record that a source drops: `rule` names why in snake_case, `detail` says what was found."""
 
     def __init__(self, rule: str, detail: str) -> None:
         super().__init__(f"{rule}: {detail}")
@@ -54,7 +54,7 @@ class BadRecord(ValueError):  # noqa: N818  # the record is at fault, not the pr
 
 
 def compared(first: Response, second: Response) -> Comparison:
-    """The comparison of two scored responses to the same prompt; raises `BadRecord` for a tie."""
+    """The comparison of two responses to the same prompt; raises `BadRecord` for a tie."""
     if first.score == second.score:
         raise BadRecord("tie", f"both responses score {first.score}")
     chosen, rejected = (first, second) if first.score > second.score else (second, first)

@@ -1,4 +1,4 @@
-r"""Transcripts, dialogues written as one text → messages; two of them → the comparison of their final turns.
+r"""A dialogue written as one text → its turns; two such dialogues → the comparison of their final turns.
 
 "\n\nHuman: Hi.\n\nAssistant: Hello!"  →  [{"role": "user", "content": "Hi."},
                                           {"role": "assistant", "content": "Hello!"}]
@@ -11,20 +11,20 @@ import re
 from rlhf_data.schemas import Message
 from rlhf_data.sources.records import BadRecord, Comparison
 
-# a tag is preceded by a blank line: a bare `Human:` also occurs inside turns
+# a tag needs its blank line: a bare `Human:` also occurs inside turns
 HH_TAG = re.compile(r"\n\n(Human|Assistant):")
 WEBGPT_TAG = re.compile(r"\n\n## (Human|Assistant):(?=\n|\Z)")
 ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
 def is_dialogue(text: str) -> bool:
-    """Whether a text starts with a speaker tag."""
+    """Whether a text starts with a speaker's tag."""
     return text.startswith(("Human:", "Assistant:", "## Human:\n", "## Assistant:\n"))
 
 
 def turns(dialogue: str) -> list[Message]:
-    """The messages of a transcript in the HH-RLHF or WebGPT layout, stripped; raises `BadRecord` for any other text."""
-    # the text of a record is stripped: restore the blank line before the first tag
+    """The turns of a dialogue in either layout, contents stripped; raises `BadRecord` for any other text."""
+    # a record's text comes stripped, so the blank line before the first tag is put back
     dialogue = f"\n\n{dialogue.strip()}"
     tag = WEBGPT_TAG if dialogue.startswith("\n\n## ") else HH_TAG
     before, *pieces = tag.split(dialogue)
@@ -37,29 +37,28 @@ def turns(dialogue: str) -> list[Message]:
 
 
 def prompt(dialogue: list[Message]) -> list[Message]:
-    """All messages before the final assistant turn; raises `BadRecord` where the final turn is not the assistant's."""
-    if turn_count(dialogue) % 2:
-        raise BadRecord("odd_length", f"{turn_count(dialogue)} turns")
+    """All turns before the final one, which must be the assistant's; a system message first is no turn."""
+    if spoken(dialogue) % 2:
+        raise BadRecord("odd_length", f"{spoken(dialogue)} turns")
     if dialogue[-1]["role"] != "assistant":
         raise BadRecord("turns_out_of_order", "the final turn is not the assistant's")
     return dialogue[:-1]
 
 
-def turn_count(dialogue: list[Message]) -> int:
-    """The number of turns of a dialogue, not counting its system message."""
+def spoken(dialogue: list[Message]) -> int:
+    """How many turns a dialogue has, its system message aside."""
     return len(dialogue) - (dialogue[0]["role"] == "system")
 
 
 def final_turns(chosen: list[Message], rejected: list[Message]) -> Comparison:
-    """The comparison of two dialogues that share their history and differ in the final turn.
+    """The comparison of two dialogues that differ in their final turn alone.
 
-    Raises `BadRecord` by RLHFlow's rules, in its order: equal numbers of turns, an even number, no empty turn, the same
-    history.
+    The rules are RLHFlow's, in its order: as many turns, an even number of them, none empty, the same history.
     """
     if len(chosen) != len(rejected):
         raise BadRecord("different_turns", f"{len(chosen)} turns against {len(rejected)}")
-    if turn_count(chosen) % 2:
-        raise BadRecord("odd_length", f"{turn_count(chosen)} turns on both sides")
+    if spoken(chosen) % 2:
+        raise BadRecord("odd_length", f"{spoken(chosen)} turns on both sides")
     for side, dialogue in (("chosen", chosen), ("rejected", rejected)):
         for number, message in enumerate(dialogue):
             if not message["content"]:

@@ -1,1 +1,1 @@
-"""Training with TRL (SFT, reward model, pairwise preference model, DPO) and sequence log-probabilities."""
+"""SFT, reward, pairwise and DPO training with TRL; sequence log-probabilities."""

@@ -1,7 +1,4 @@
-"""A training section of params → the arguments of its TRL trainer.
-
-All four functions raise `EngineError` where `batch_size` is no multiple of `micro_batch_size` × devices.
-"""
+"""A section of params → TRL's arguments for its trainer."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def sft(section: SftParams, *, seed: int, out: Path) -> SFTConfig:
-    """Arguments for supervised fine-tuning of π₀ (paper, section 3.1)."""
+    """TRL's arguments for π₀ (paper, section 3.1)."""
     from trl import SFTConfig
 
     return SFTConfig(
@@ -31,26 +28,26 @@ def sft(section: SftParams, *, seed: int, out: Path) -> SFTConfig:
 
 
 def reward(section: RewardParams, *, seed: int, out: Path) -> RewardConfig:
-    """Arguments for the Bradley–Terry reward model (paper, section 2.1), whose rows are already truncated."""
+    """TRL's arguments for the Bradley–Terry reward model (paper, section 2.1)."""
     from trl import RewardConfig
 
     return RewardConfig(**_arguments(section, seed, out), max_length=None)
 
 
 def preference(section: PreferenceParams, *, seed: int, out: Path) -> SFTConfig:
-    """Arguments for the pairwise preference model (paper, section 2.1), whose rows are already truncated."""
+    """TRL's arguments for the pairwise preference model (paper, section 2.1), whose rows are cut to length already."""
     from trl import SFTConfig
 
     return SFTConfig(
         **_arguments(section, seed, out),
-        max_length=None if section.positions == "both" else section.max_length,  # with `both` a row holds two orders
+        max_length=None if section.positions == "both" else section.max_length,  # a row there holds both orders
         packing=section.packing is not None,
         packing_strategy=section.packing or "bfd",
     )
 
 
 def policy(section: PolicyParams, *, seed: int, out: Path) -> DPOConfig:
-    """Arguments for one iteration of DPO (paper, section 3.3)."""
+    """TRL's arguments for one iteration of DPO (paper, section 3.3)."""
     from trl import DPOConfig
 
     return DPOConfig(
@@ -66,7 +63,7 @@ def policy(section: PolicyParams, *, seed: int, out: Path) -> DPOConfig:
 def _arguments(section: Training, seed: int, out: Path) -> dict[str, Any]:
     import torch
 
-    devices = int(os.environ.get("WORLD_SIZE", "1"))  # set by accelerate and torchrun
+    devices = int(os.environ.get("WORLD_SIZE", "1"))  # as accelerate and torchrun set it
     accumulation, rest = divmod(section.batch_size, section.micro_batch_size * devices)
     if rest or not accumulation:
         raise EngineError(
@@ -83,15 +80,15 @@ def _arguments(section: Training, seed: int, out: Path) -> dict[str, Any]:
         "learning_rate": section.learning_rate,
         "num_train_epochs": section.epochs,
         "lr_scheduler_type": section.lr_scheduler,
-        "warmup_steps": section.warmup_ratio,  # transformers reads a value below 1 as a share of the steps
+        "warmup_steps": section.warmup_ratio,  # below 1 it is a share of the steps
         "weight_decay": section.weight_decay,
         "adam_beta2": section.adam_beta2,
         "gradient_checkpointing": section.gradient_checkpointing,
         "logging_steps": section.logging_steps,
-        "logging_first_step": True,  # even the shortest training has a curve
-        "logging_nan_inf_filter": False,  # the filter would replace a NaN loss by the mean of earlier losses
-        "save_strategy": "no",  # trl_run.py requests checkpoints on its own schedule
-        "save_total_limit": 2,  # the previous one is needed while the newest is being written
+        "logging_first_step": True,  # so that even the shortest training has a curve
+        "logging_nan_inf_filter": False,  # which would hide a lost run behind the mean of earlier losses
+        "save_strategy": "no",  # on a schedule of its own; trl_run.py asks for checkpoints
+        "save_total_limit": 2,  # the last one is not whole before it is written
         "report_to": "none",
         "dataloader_pin_memory": torch.cuda.is_available(),
     }

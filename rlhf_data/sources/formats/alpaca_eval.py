@@ -3,8 +3,8 @@
     {"instruction": "Name a fish.", "output_1": "A whale.", "output_2": "A carp.", "preference": 1.98,
      "annotator": "weighted_alpaca_eval_gpt4_turbo"}
 
-`preference` runs from 1 (output 1 is better) to 2; 1.5, and 0 in older files, are ties. The scores are the
-probabilities that the judge gives to each output.
+`preference` runs from 1 (output 1 is better) to 2; 1.5, and 0 in older files, say that neither is. The two scores are
+the shares of the judge's probability that the outputs got.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ ABOUT = About(
 
 
 def preferences(record: Any, *, drop_ties: bool) -> list[Comparison]:
-    """Comparisons by rating; ties stay by default, since the released set has every record."""
+    """No record of the released set is missing, so equal ratings stay by default."""
     high, low = (fields.score(record, f"{side}_rating") for side in ("chosen", "rejected"))
     if drop_ties and high == low:
         raise BadRecord("tie", f"both responses score {high}")

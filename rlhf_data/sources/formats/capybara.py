@@ -4,8 +4,7 @@
      "rejected": [{"role": "user", "content": "What is entropy?"}, {"role": "assistant", "content": "It is."}],
      "chosen_rating": 5, "rejected_rating": 3}
 
-The paper's count is that of Capybara-Preferences-Filtered; the data set in its footnote names the field
-`rating_chosen`.
+The set of the paper's count is Capybara-Preferences-Filtered; that of its footnote has `rating_chosen` instead.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ ABOUT = About(
 
 
 def preferences(record: Any, *, drop_ties: bool) -> list[Comparison]:
-    """Comparisons by rating; ties stay by default, since the released set has every record."""
+    """No record of the released set is missing, so equal ratings stay by default."""
     high, low = (fields.score(record, f"{side}_rating", f"rating_{side}") for side in ("chosen", "rejected"))
     if drop_ties and high == low:
         raise BadRecord("tie", f"both dialogues score {high}")

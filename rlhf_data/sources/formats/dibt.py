@@ -1,4 +1,4 @@
-"""DIBT's ranked prompts → prompts, in the layout of `single_prompt`.
+"""DIBT's ranked prompts → prompts, as `single_prompt` reads them.
 
 {"prompt": "Plan a two-day trip to a lake.", "avg_rating": 4.5, "num_responses": 2, "kind": "human"}
 """

@@ -3,8 +3,8 @@ r"""HH-RLHF transcripts → comparisons of their final turns, or their prompts.
     {"chosen": "\n\nHuman: My bread never rises.\n\nAssistant: How old is your yeast?",
      "rejected": "\n\nHuman: My bread never rises.\n\nAssistant: Bread is hard."}
 
-Both sides are split into messages and compared, as in RLHFlow's script. Taking the text after the last tag, as other
-loaders do, is silently wrong where the two histories differ.
+Both sides are split and compared as message lists (RLHFlow's reading): taking the text after the last tag, as
+other loaders do, is silently wrong where the two histories differ.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@ r"""HumanEvalPack's problems → comparisons of right and buggy code, or their i
     {"instruction": "Write a Python function `one() -> int`.", "declaration": "def one() -> int:\n",
      "canonical_solution": "    return 1\n", "buggy_solution": "    return 2\n"}
 
-A response is the whole function: its declaration and a body. RewardBench's hep-* subsets are made of the same
-solutions, six languages with 164 problems each. A benchmark: for evaluation, not for training.
+A response is the whole function: its declaration and a body. RewardBench makes its hep-* subsets of the same solutions,
+six languages with 164 problems each. A benchmark: to measure with, not to train on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def prompts(record: Any) -> list[Prompt]:
 
 def _function(record: Any, body: str) -> str:
     if not fields.text(record, body):
-        return ""  # validation rejects an empty response
+        return ""  # no response, and an empty one is refused
     # a body's first line is indented
     declared = fields.text(record, "declaration")
     return f"{declared}\n{fields.value(record, body).rstrip()}"

@@ -2,8 +2,8 @@
 
     {"input": "Name a primary colour.", "output_1": "Red.", "output_2": "Colours are lovely.", "label": 1}
 
-`label` is the number of the output that follows the instruction. Five of its files are RewardBench's llmbar-* subsets.
-A benchmark: for evaluation, not for training.
+`label` is the number of the output that follows the instruction. A benchmark: to measure with, not to train on. Five
+of its files are RewardBench's llmbar-* subsets.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     {"prompt": "How can I read my flatmate's post?", "response_0": "Ask them.", "response_1": "Hold it over a kettle.",
      "is_response_0_safe": true, "is_response_1_safe": false, "better_response_id": 1, "safer_response_id": 0}
 
-The paper does not say which label it used. It counts the whole split, and its chosen responses are the shorter ones,
-which fits `safer`, the default.
+The paper does not say which label it took. All of the split is in its count, and its chosen side is the shorter one:
+the safer, then, which is the default.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ ABOUT = About(
 def preferences(record: Any, *, label: str, safety: str, drop_wrong_labels: bool) -> list[Comparison]:
     """One comparison per record.
 
-    `label` is `safer`, `better`, or `consistent` (both agree). `safety` keeps `any` pair, pairs with at least one safe
-    response (`some_safe`), or with exactly one (`differing`). A wrong label calls an unsafe response safer than a safe
-    one.
+    `label` is `safer`, `better`, or `consistent`: both agree. `safety` takes `any` pair, one with `some_safe`
+    response, or one whose two are `differing`; a wrong label calls an unsafe response safer than a safe one.
     """
     safer, better = (fields.choice(record, f"{name}_response_id") for name in ("safer", "better"))
     safe = [fields.boolean(record, f"is_response_{side}_safe") for side in (0, 1)]

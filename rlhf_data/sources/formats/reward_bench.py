@@ -1,8 +1,8 @@
-"""RewardBench's pairs, in the layout of the benchmark or of its prior sets → comparisons, or their prompts.
+"""RewardBench's pairs → comparisons, or their prompts; the layout of its prior sets too.
 
     {"prompt": "Name a primary colour.", "chosen": "Red.", "rejected": "Brown.", "subset": "alpacaeval-easy", "id": 1}
 
-A benchmark: for evaluation, not for training.
+A benchmark: to measure with, not to train on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ABOUT = About(
 
 
 def preferences(record: Any, *, subsets: list[str] | None) -> list[Comparison]:
-    """One comparison per record; `subsets` are those to keep, None keeps all."""
+    """`subsets` are those to keep."""
     prompt = _prompt(record, subsets)
     return [Comparison(prompt, fields.text(record, "chosen"), fields.text(record, "rejected"), annotator="benchmark")]
 
@@ -37,7 +37,7 @@ def prompts(record: Any, *, subsets: list[str] | None) -> list[Prompt]:
 
 
 def subset(record: Any) -> str | None:
-    """RewardBench's name of the subset; None in the prior sets."""
+    """RewardBench's own name of it; the prior sets name none."""
     return fields.optional_text(record, "subset") or None
 
 
@@ -48,7 +48,7 @@ def _prompt(record: Any, subsets: list[str] | None) -> list[Message]:
 
 
 def _turns(record: Any) -> list[Message]:
-    # a list of messages in the prior sets
+    # the prior sets hold messages
     if isinstance(fields.value(record, "prompt"), list):
         return chats.messages(record, "prompt")
     return chats.user_turn(record, "prompt")

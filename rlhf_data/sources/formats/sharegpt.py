@@ -1,4 +1,4 @@
-"""ShareGPT conversations, as in the uploaded copies, in the layout of `conversations`.
+"""ShareGPT's conversations in, as the uploaded copies hold them, in the layout of `conversations`.
 
 {"id": "x1", "conversations": [{"from": "human", "value": "2+2?"}, {"from": "gpt", "value": "4"}]}
 """

@@ -3,8 +3,8 @@
     {"history": "Why does my crumble go soggy?", "score_A": 6, "score_B": 31, "human_ref_A": "Hotter oven.",
      "human_ref_B": "Less juice, and the top shelf.", "labels": 0}
 
-`labels` is 1 where A is preferred. The score ratio is computed from the scores, as in RLHFlow's script, not taken from
-`score_ratio`. `max_pairs_per_prompt` caps the pairs per post (5 in the paper, which does not say which five).
+`labels` is 1 where A is preferred. The ratio of the scores is computed from them, as RLHFlow's reading does, not taken
+from `score_ratio`. How many pairs a post may give is `max_pairs_per_prompt` (the paper: 5; which five is not said).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ABOUT = About(
 
 
 def preferences(record: Any, *, min_ratio: float, ratio: str) -> list[Comparison]:
-    """Comparisons with a score ratio `above` 2 (the paper), or `at_least` 2 (the DPO reference code and HALOs)."""
+    """The paper's `ratio` is `above` 2; the DPO reference code and HALOs take `at_least` 2."""
     better, worse = ("A", "B") if fields.choice(record, "labels") == 1 else ("B", "A")
     high, low = (fields.number(record, f"score_{side}") for side in (better, worse))
     if high < low:

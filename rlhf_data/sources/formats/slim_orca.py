@@ -1,4 +1,4 @@
-"""SlimOrca, most records with a system message, in the layout of `conversations`.
+"""SlimOrca in, most with a system message, in the layout of `conversations`.
 
 {"conversations": [{"from": "system", "value": "Be concise.", "weight": null},
                    {"from": "human", "value": "2+2?", "weight": 0.0}, {"from": "gpt", "value": "4", "weight": 1.0}]}

@@ -5,7 +5,7 @@
      "rejected": [{"role": "user", "content": "Which planet is closest to the sun?"},
                   {"role": "assistant", "content": "Venus, I think."}], "chosen_score": 4.5, "rejected_score": null}
 
-A score may be null or a number written as text; any other text counts as null.
+A score may be null, or a number as text; text that is no number is no score.
 """
 
 from __future__ import annotations

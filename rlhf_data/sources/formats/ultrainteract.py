@@ -4,8 +4,8 @@
         {"from": "user", "value": "What is 17*23?"}, {"from": "assistant", "value": "print(17*24)"},
         {"from": "user", "value": "Out: 408. Wrong."}], "chosen": "print(17*23)", "rejected": "print(17*22)"}
 
-Correctness was decided by executing the action, so there is no score. The released set has a quarter fewer pairs than
-these files; the rule that dropped them is not known.
+Which action is correct was decided by running it, so there is no score. The released set has a quarter fewer pairs
+than these files; by which rule is not known.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ ABOUT = About(
 
 
 def preferences(record: Any, *, tasks: list[str] | None, drop_same_answer: bool) -> list[Comparison]:
-    """One comparison per record, of a correct and an incorrect action.
+    """One comparison per record, of a right and a wrong action.
 
-    `tasks` are those to keep (Coding, Math_CoT, Math_PoT, Logic), None keeps all; two actions have the same answer if
-    their last lines are equal.
+    `tasks` are those to keep (Coding, Math_CoT, Math_PoT, Logic); two actions have the same answer where their
+    last lines are equal.
     """
     prompt = _prompt(record, tasks)
     chosen, rejected = fields.text(record, "chosen"), fields.text(record, "rejected")
