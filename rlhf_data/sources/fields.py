@@ -46,7 +46,7 @@ def optional_text(record: object, name: str) -> str:
 
 
 def as_text(found: object, what: str) -> str:
-    """The value as text, stripped; raises `BadRecord` where it is no text or empty."""
+    """The value as text, stripped; raises `BadRecord` where it is no text."""
     if not isinstance(found, str):
         raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not text")
     try:
@@ -68,7 +68,7 @@ def items(record: object, name: str) -> list[Any]:
 
 
 def as_number(found: object, what: str) -> float:
-    """The value as a finite number, also where it is written as text; raises `BadRecord` otherwise."""
+    """The value as a finite number; raises `BadRecord` for anything else, text that spells a number included."""
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not a number")
     try:
