@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +63,7 @@ class Project:
         """
         (statement,) = statements.parse(f"from {catalog.quoted(name)}")
         db = catalog.connect(self.path, at=at, tables=statement.tables)
+        atexit.register(db.close)  # what is collected later is read through it
         found: pl.LazyFrame = statements.answer(db, statement, {}).pl(lazy=True)
         return found
 
@@ -75,9 +77,10 @@ class Project:
         the statement is wrong, writes, or lacks a value.
         """
         statement = statements.one(query)
+        tables = statements.tables_of(self.path, statement, at=at)
         with (
             TemporaryDirectory() as folder,
-            statements.answered(self.path, statement, params or {}, at=at, scratch=Path(folder)) as answer,
+            statements.answered(tables, statement, params or {}, scratch=Path(folder)) as answer,
         ):
             found: pl.DataFrame = answer.pl()
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One line that counts what was skipped, by reason: a browser, an SSH server or shared data may be absent."""
+    """What was attacked and refused, and one line that counts what was skipped, by reason."""
+    attacks: dict[str, Counter[str]] = {}
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, (kind, tried, refused) in report.user_properties:
+            if name == "attack":
+                attacks.setdefault(kind, Counter()).update(tried=tried, refused=refused)
+    for kind, counts in sorted(attacks.items()):
+        terminalreporter.write_line(f"attacks: {kind}: {counts['tried']} tried, {counts['refused']} refused")
     reports = terminalreporter.stats.get("skipped", ())
     skipped = Counter(report.longrepr[2].removeprefix("Skipped: ").split(": ")[0] for report in reports)
     if skipped:
         reasons = "; ".join(f"{number} × {reason}" for reason, number in skipped.most_common())
         terminalreporter.write_line(f"skipped {skipped.total()} tests: {reasons}")
+
+
+@pytest.fixture
+def refused(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Notes attacks of a kind that were tried, all of them refused, for the table at the end."""
+    return lambda kind, tried=1: record_property("attack", (kind, tried, tried))
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rlhf_data.sql import statements
+from rlhf_data.sql import catalog, confined, statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,22 +88,46 @@ def give(
 ) -> None:
     """Answers one statement, with those of the values that are its own; raises `TableError` where it cannot."""
     own = {name: value for name, value in values.items() if name in statement.parameters}
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        statements.answered(project, statement, own, at=at, scratch=Path(folder)) as answer,
-    ):
-        if written is Format.TABLE:
-            return answer.show(max_rows=limit, max_width=shutil.get_terminal_size().columns)
+    tables = statements.tables_of(project, statement, at=at)
+    with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "answer"
-        _save(answer, rows, written)
+        _confined(lambda: _answer(tables, statement, own, rows, written, limit), Path(folder))
         if out:
             from rlhf_data.storage.atomic import atomically
 
-            atomically(out, lambda partial: shutil.copyfile(rows, partial))
+            return atomically(out, lambda partial: shutil.copyfile(rows, partial))
+        sys.stdout.flush()
+        with rows.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def _confined(work: Callable[[], None], scratch: Path) -> None:
+    """Calls `work` where no file can be written but in `scratch`; in this process where the system cannot do that."""
+    if confined.lacking():
+        return work()
+
+    def restricted() -> None:
+        confined.restrict(scratch)
+        work()
+
+    confined.child(restricted, method="fork")
+
+
+def _answer(
+    tables: catalog.Located,
+    statement: statements.Statement,
+    values: Mapping[str, Any],
+    path: Path,
+    written: Format,
+    limit: int | None,
+) -> None:
+    with statements.answered(tables, statement, values, scratch=path.parent) as answer:
+        if written is Format.TABLE:
+            with path.open("w", encoding="utf8") as file, contextlib.redirect_stdout(file):
+                answer.show(max_rows=limit, max_width=shutil.get_terminal_size().columns)
         else:
-            with rows.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            _save(answer, path, written)
 
 
 def _save(answer: duckdb.DuckDBPyRelation, path: Path, written: Format) -> None:

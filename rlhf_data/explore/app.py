@@ -7,6 +7,7 @@ web page elsewhere could have its host's name point there.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 SQL_ROWS = 200  # shown of an answer
-SQL_CHARS = 400  # shown of a value
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -68,10 +68,12 @@ def build(project: Path, *, token: str, port: int) -> Starlette:
         return page(request, "sql", 400 if wrong else 200, query=query, answer=answer, wrong=wrong, most=SQL_ROWS)
 
     async def guard(request: Request, call_next: Any) -> Response:
+        if foreign(request.headers, port):
+            return PlainTextResponse("This page is not for other pages.\n", 403, HEADERS)
         given = request.query_params.get("token")
         if given is not None and secrets.compare_digest(given.encode(), token.encode()):
             answer: Response = RedirectResponse(request.url.remove_query_params("token"), status_code=303)
-            answer.set_cookie(cookie, token, httponly=True, samesite="lax")
+            answer.set_cookie(cookie, token, httponly=True, samesite="strict")
         elif not secrets.compare_digest(request.cookies.get(cookie, "").encode(), token.encode()):
             answer = PlainTextResponse("Open the address that `rlhf-data explore` printed: it holds the token.\n", 403)
         else:
@@ -96,14 +98,15 @@ def build(project: Path, *, token: str, port: int) -> Starlette:
     )
 
 
+def foreign(headers: Mapping[str, str], port: int) -> bool:
+    """Whether another web page asks: what it opens, loads or sends says so in its headers."""
+    site, origin = headers.get("sec-fetch-site", "none"), headers.get("origin")
+    own = {f"http://{host}:{port}" for host in (HOST, "localhost")}
+    return site not in ("none", "same-origin") or (origin is not None and origin not in own)
+
+
 def _environment() -> Any:
     environment = templates.environment("rlhf_data.explore", "pages", html=True)
-    environment.filters.update(shown=shown, cell=cell)
+    environment.filters.update(shown=shown)
     environment.globals.update(geometry=chart, orders=choices.ORDERS, ranges=choices.RANGES)
     return environment
-
-
-def cell(value: Any) -> str:
-    """A value of an SQL answer, cut where it is long."""
-    text = "–" if value is None else str(value)
-    return text if len(text) <= SQL_CHARS else f"{text[:SQL_CHARS]}… ({len(text):,} characters)"

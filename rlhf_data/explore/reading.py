@@ -11,10 +11,11 @@ import threading
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlhf_data.errors import TableError
-from rlhf_data.sql import catalog, statements
+from rlhf_data.sql import catalog, confined, statements
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,6 +24,8 @@ READ = ("generations", "rewards", "pairs", "prompts", "evaluations")  # what a v
 VERSIONS = 4  # kept in memory at once
 COMMITS = 30  # offered by name; any other can be typed
 SECONDS = 20  # that a reader's own question may take
+MEMORY = 2**30  # bytes that it may take; half of it is DuckDB's, before it spills
+CHARS = 400  # shown of a value
 opening = threading.Lock()  # two requests for one version wait for one copy
 
 
@@ -45,7 +48,7 @@ class Answer(NamedTuple):
     """The first rows of what was asked; `more` where there are others."""
 
     columns: list[str]
-    rows: list[tuple[Any, ...]]
+    rows: list[tuple[str | float, ...]]
     more: bool
 
 
@@ -108,23 +111,33 @@ def rows(database: Database, name: str, **params: Any) -> list[dict[str, Any]]:
 def sql(project: Path, at: str | None, query: str, *, most: int) -> Answer:
     """What a reader's own question answers, `most` rows of it; raises `TableError`, one line, where nothing does.
 
-    It has a connection of its own: whatever it does to it, the views are not touched.
+    It is answered in a process of its own, which has so much time and memory and can write no file.
     """
-    import duckdb
-
-    statement = statements.one(query)
-    with catalog.connect(project, at=at, tables=statement.tables) as db, statements.one_line(db):
-        clock = threading.Timer(SECONDS, db.interrupt)
-        clock.start()
+    with TemporaryDirectory() as folder:
         try:
-            answer = db.execute(statement.text)
-            columns = [column[0] for column in answer.description or ()]
-            found = answer.fetchmany(most + 1)
-        except duckdb.InterruptException as error:
+            return confined.child(_asked, project, at, query, most, Path(folder), seconds=SECONDS, method="forkserver")
+        except TimeoutError as error:
             raise TableError(f"query: stopped after {SECONDS} s; a filter or a sample makes it shorter") from error
-        finally:
-            clock.cancel()
-    return Answer(columns, found[:most], len(found) > most)
+
+
+def _asked(project: Path, at: str | None, query: str, most: int, scratch: Path) -> Answer:
+    statement = statements.one(query)
+    tables = statements.tables_of(project, statement, at=at)
+    confined.restrict(scratch)
+    confined.limit_memory(MEMORY)
+    with catalog.opened(tables, scratch=scratch, memory=MEMORY // 2) as db, statements.one_line(db):
+        answer = db.execute(statement.text)
+        columns = [cell(column[0]) for column in answer.description or ()]
+        found = answer.fetchmany(most + 1)
+    return Answer(columns, [tuple(map(cell, row)) for row in found[:most]], len(found) > most)
+
+
+def cell(value: Any) -> Any:
+    """A value of an SQL answer as the page shows it: a number, or text, cut where it is long."""
+    if isinstance(value, int | float):
+        return value
+    text = "–" if value is None else str(value)
+    return text if len(text) <= CHARS else f"{text[:CHARS]}… ({len(text):,} characters)"
 
 
 def revisions(project: Path) -> list[str]:

@@ -7,10 +7,11 @@ view there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import StorageError, TableError
 from rlhf_data.sql.layout import NAMES, TABLES, VIEWS, Told
@@ -23,24 +24,27 @@ NOW = "now"
 Held = dict[str, dict[Told, list[str]]]  # a version's tables: the files of each, by what their paths say
 
 
-def connect(
-    project: Path,
-    *,
-    at: str | Sequence[str] | None = None,
-    tables: Collection[str] | None = None,
-    fetch: bool = True,
-    read_only: bool = True,
-    scratch: Path | None = None,
-) -> duckdb.DuckDBPyConnection:
-    """Views of the workspace and of the revisions `at`: all `tables` and views, or those named.
+@dataclass(frozen=True)
+class Located:
+    """Where the files are of the tables that a connection is to have: found, and fetched, before it is opened."""
+
+    held: dict[str, Held]  # by version; the first is what names without a schema mean
+    wanted: frozenset[str]  # tables and views
+
+    def paths(self) -> set[str]:
+        """Every file, absolute."""
+        groups = [paths for found in self.held.values() for told in found.values() for paths in told.values()]
+        return {path for paths in groups for path in paths}
+
+
+def located(
+    project: Path, *, at: str | Sequence[str] | None = None, tables: Collection[str] | None = None, fetch: bool = True
+) -> Located:
+    """The files of the workspace and of the revisions `at`: of all `tables` and views, or of those named.
 
     What a revision tracks and the cache lacks is fetched; with `fetch` off, a table that lacks files has no view.
-    `read_only` lets the connection open no file but the tables' own, and those in the folder `scratch`, where sorts may
-    spill; to refuse statements that write into these is for `statements`. Raises `StorageError` where a revision cannot
-    be read, `TableError` where a file is not Parquet.
+    Raises `StorageError` where a revision cannot be read.
     """
-    import duckdb
-
     named = [at] if isinstance(at, str) else list(at or ())
     if NOW in named:
         raise StorageError(f"{NOW}: means the workspace here\n  name the revision in full: refs/heads/{NOW}")
@@ -48,19 +52,48 @@ def connect(
     wanted |= {part for view in wanted & set(VIEWS) for part in VIEWS[view]}
     held = {revision: _at(project, revision, wanted, fetch=fetch) for revision in named}
     held[NOW] = _now(project, wanted)
+    return Located(held, frozenset(wanted))
+
+
+def opened(found: Located, *, scratch: Path | None = None, memory: int | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection with a view of each table, which can write nothing and read no other file.
+
+    Sorts beyond `memory` bytes may spill into the folder `scratch`, which must hold nothing else. Close it: of what is
+    open at the process's end DuckDB complains. Raises `TableError` where a file is not Parquet.
+    """
+    import duckdb
+
+    from rlhf_data.sql.read_only import Tables, url
+
     # without the first, a misspelt table could be answered by a Python variable of that name
-    db = duckdb.connect(config={"python_enable_replacements": False, "autoinstall_known_extensions": False})
-    for version, found in held.items():
-        _create(db, version, found, wanted)
-    db.execute(f"use {quoted(next(iter(held)))}")
-    if read_only:
-        groups = [paths for found in held.values() for told in found.values() for paths in told.values()]
-        db.execute("set allowed_paths = $own", {"own": [path for paths in groups for path in paths]})
-        # all below DuckDB's own folder for spilling may be read and written, so it must hold nothing else
+    config: dict[str, Any] = {"python_enable_replacements": False, "autoinstall_known_extensions": False}
+    db = duckdb.connect(config=config | ({"memory_limit": f"{memory}B"} if memory else {}))
+    try:
+        db.register_filesystem(Tables(found.paths()))
+        for version, held in found.held.items():
+            _create(db, version, held, found.wanted, url)
+        db.execute(f"use {quoted(next(iter(found.held)))}")
+        db.execute("set allowed_paths = $own", {"own": sorted(map(url, found.paths()))})
+        # all below DuckDB's own folder for spilling may be read and written
         db.execute("set temp_directory = $folder", {"folder": str(scratch) if scratch else ""})
         db.execute("set enable_external_access = false")
         db.execute("set lock_configuration = true")
+    except BaseException:
+        db.close()
+        raise
     return db
+
+
+def connect(
+    project: Path,
+    *,
+    at: str | Sequence[str] | None = None,
+    tables: Collection[str] | None = None,
+    fetch: bool = True,
+    scratch: Path | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """What is `located`, `opened`."""
+    return opened(located(project, at=at, tables=tables, fetch=fetch), scratch=scratch)
 
 
 def write(project: Path, path: Path) -> list[str]:
@@ -74,7 +107,7 @@ def write(project: Path, path: Path) -> list[str]:
 
     def save(partial: Path) -> None:
         with duckdb.connect(str(partial), config={"python_enable_replacements": False}) as db:
-            _create(db, "main", _now(project, set(TABLES), parts=False), set(VIEWS))
+            _create(db, "main", _now(project, set(TABLES), parts=False), set(VIEWS), str)
             names.extend(row[0] for row in db.sql("select view_name from duckdb_views() where not internal").fetchall())
 
     names: list[str] = []
@@ -122,15 +155,18 @@ def _at(project: Path, revision: str, wanted: set[str], *, fetch: bool) -> Held:
     return held
 
 
-def _create(db: duckdb.DuckDBPyConnection, version: str, held: Held, wanted: set[str]) -> None:
+def _create(
+    db: duckdb.DuckDBPyConnection, version: str, held: Held, wanted: Collection[str], url: Callable[[str], str]
+) -> None:
     import duckdb
 
     db.execute(f"create schema if not exists {quoted(version)}")
     db.execute(f"use {quoted(version)}")
-    views = [view for view in sorted(wanted & set(VIEWS)) if set(VIEWS[view]) <= set(held)]
+    views = [view for view in sorted(set(wanted) & set(VIEWS)) if set(VIEWS[view]) <= set(held)]
     for name in [*held, *views]:
         try:
-            relation = _relation(db, held[name]) if name in held else db.sql(_view(name))
+            groups = {told: [url(path) for path in paths] for told, paths in held.get(name, {}).items()}
+            relation = _relation(db, groups) if groups else db.sql(_view(name))
             relation.create_view(name)
         except duckdb.Error as error:
             raise TableError(f"{name} ({version}): cannot be read as one table: {error}") from error

@@ -1,7 +1,8 @@
 """A person's SQL: checked that it only reads, then answered; what is wrong with it is one clear line.
 
-The check is on DuckDB's own syntax tree, not on the kind of statement: a `with x as (copy … to …)` is a SELECT to
-DuckDB, and `explain analyze` runs what it explains.
+What keeps it from writing is the connection (`catalog.opened`), which has nothing to write through. The check here says
+so before anything runs, and in words. It is on DuckDB's own syntax tree, not on the kind of statement: a
+`with x as (copy … to …)` is a SELECT to DuckDB, and `explain analyze` runs what it explains.
 """
 
 from __future__ import annotations
@@ -23,6 +24,23 @@ if TYPE_CHECKING:
     import duckdb
 
 READS = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+# Table functions that compute or describe; all others read files, run statements or change the database
+TABLE_FUNCTIONS = {
+    *("range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree", "histogram"),
+    *(
+        "histogram_values",
+        "summary",
+        "functions",
+        "query_table",
+        "duckdb_columns",
+        "duckdb_databases",
+        "duckdb_functions",
+    ),
+    *("duckdb_keywords", "duckdb_schemas", "duckdb_settings", "duckdb_tables", "duckdb_types", "duckdb_views"),
+    *("pragma_table_info", "pragma_show", "pragma_version", "icu_calendar_names", "pg_timezone_names"),
+}
+# Of the functions that DuckDB says have side effects, those whose effect is to give another value each time
+SAMPLING = {"random", "setseed", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "error"}
 EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([\w\s,]*\)\s*)?", re.IGNORECASE)
 ONLY_READ = "only SELECT, DESCRIBE, SUMMARIZE, SHOW and EXPLAIN are answered: tables are written by stages alone"
 ABSENT = "`dvc repro` makes it, `dvc pull` fetches it, `--at HEAD` reads what was committed"
@@ -43,7 +61,17 @@ def parse(text: str) -> list[Statement]:
 
     with one_line(), duckdb.connect() as scratch:
         found = duckdb.extract_statements(text)
-        return [_checked(scratch, one) for one in found]
+        return [_checked(scratch, one, functions(scratch)) for one in found]
+
+
+def functions(db: duckdb.DuckDBPyConnection) -> dict[str, bool]:
+    """DuckDB's functions, and whether a statement may call each: one without side effects, or one named here."""
+    asked = "select lower(function_name), function_type, coalesce(has_side_effects, false) from duckdb_functions()"
+    found: dict[str, bool] = {}
+    for name, kind, changes in db.sql(asked).fetchall():
+        computes = kind in ("scalar", "aggregate", "macro", "window") and (not changes or name in SAMPLING)
+        found[name] = found.get(name, False) or computes or name in TABLE_FUNCTIONS
+    return found
 
 
 def one(text: str) -> Statement:
@@ -62,24 +90,26 @@ def matched(statements: Sequence[Statement], values: Mapping[str, Any]) -> None:
         raise TableError(f"query: its parameters are: {names}; missing or unknown: {', '.join(sorted(wrong))}")
 
 
+def tables_of(project: Path, statement: Statement, *, at: str | Sequence[str] | None) -> catalog.Located:
+    """Where the tables are that a statement names, fetched where the cache lacks them.
+
+    One that names none may list them: for that nothing is fetched.
+    """
+    named = statement.tables or None
+    return catalog.located(project, at=at, tables=named, fetch=bool(named))
+
+
 @contextmanager
 def answered(
-    project: Path,
-    statement: Statement,
-    values: Mapping[str, Any],
-    *,
-    at: str | Sequence[str] | None,
-    scratch: Path,
+    tables: catalog.Located, statement: Statement, values: Mapping[str, Any], *, scratch: Path
 ) -> Iterator[duckdb.DuckDBPyRelation]:
-    """What a statement answers over a project's tables, to be read before the context ends.
+    """What a statement answers over `tables_of` it, to be read before the context ends.
 
     Sorts may spill into the folder `scratch`, the only one that can be written to. Raises `TableError` where a value is
     missing or one too many, and where the statement fails.
     """
     matched([statement], values)
-    # a statement that names no table may list them: what is not in the cache is not fetched for that
-    named = statement.tables or None
-    with catalog.connect(project, at=at, tables=named, fetch=bool(named), scratch=scratch) as db, one_line(db):
+    with catalog.opened(tables, scratch=scratch) as db, one_line(db):
         yield answer(db, statement, values)
 
 
@@ -98,19 +128,24 @@ def one_line(db: duckdb.DuckDBPyConnection | None = None) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise TableError(f"query: {_told(error, db)}") from error
+    except RecursionError as error:
+        raise TableError("query: nested too deeply") from error
 
 
-def _checked(scratch: duckdb.DuckDBPyConnection, statement: Any) -> Statement:
+def _checked(scratch: duckdb.DuckDBPyConnection, statement: Any, known: Mapping[str, bool]) -> Statement:
     kind = statement.type.name
     text = EXPLAIN.sub("", statement.query, count=1) if kind == "EXPLAIN" else statement.query
-    serialised = scratch.execute("select json_serialize_sql($text)", {"text": text}).fetchone()
-    tree = json.loads(serialised[0]) if serialised else {"error": True}
+    (serialised,) = scratch.execute("select json_serialize_sql($text)", {"text": text}).fetchall()
+    tree = json.loads(serialised[0])
     if kind == "MULTI":
         raise TableError("query: PIVOT needs its values named here, as in `pivot … on iteration in (1, 2, 3) using …`")
     if tree["error"]:
         raise TableError(f"query: {kind.replace('_', ' ')} is refused: {ONLY_READ}")
     if writes := {word for name, word in _words(tree) if name == "type" and word.endswith("_NODE")} - READS:
         raise TableError(f"query: {', '.join(sorted(writes)).removesuffix('_QUERY_NODE')} is refused: {ONLY_READ}")
+    called = {word.lower() for name, word in _words(tree) if name == "function_name"}
+    if refused := sorted(name for name in called if not known.get(name, True)):  # of a misspelt one DuckDB knows more
+        raise TableError(f"query: {', '.join(refused)}() is refused: {ONLY_READ}")
     return Statement(
         text=statement.query,
         tables=frozenset({word for _, word in _words(tree)} & set(NAMES)),
@@ -118,21 +153,23 @@ def _checked(scratch: duckdb.DuckDBPyConnection, statement: Any) -> Statement:
     )
 
 
-def _words(tree: Any, name: str = "") -> Iterator[tuple[str, str]]:
+def _words(tree: Any) -> Iterator[tuple[str, str]]:
     """Every text in a tree, with the name it has there."""
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from _words(value, key)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _words(value, name)
-    elif isinstance(tree, str):
-        yield name, tree
+    waiting: list[tuple[str, Any]] = [("", tree)]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value.items())
+        elif isinstance(value, list):
+            waiting.extend((name, one) for one in value)
+        elif isinstance(value, str):
+            yield name, value
 
 
 def _told(error: duckdb.Error, db: duckdb.DuckDBPyConnection | None) -> str:
     head, _, where = str(error).partition("\n\nLINE ")
-    said = "; ".join(head.splitlines())
+    lines = head.splitlines()
+    said = lines[-1] if "Traceback" in lines[0] else "; ".join(lines)  # the last names what Python raised
     if db and (missing := re.search(r'Table with name "?(?:[^ ]*\.)?([^ "]+)"? does not exist', head)):
         return _no_table(missing[1], db) if "because schema" not in head else said
     if "file system operations are disabled" in head:
