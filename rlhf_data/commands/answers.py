@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rlhf_data.commands.projects import refuse_unless_new
 from rlhf_data.sql import catalog, confined, statements
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ Given = Annotated[
     ),
 ]
 Written = Annotated[Format | None, typer.Option("--format", help="Default: table, or as the suffix of --out says.")]
-Out = Annotated[Path | None, typer.Option(help="A file to write instead of the terminal.")]
+Out = Annotated[Path | None, typer.Option(help="A new file to write instead of the terminal.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Rows that a table on the terminal shows.")]
 
 
@@ -63,8 +64,8 @@ def parameters(given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def chosen(written: Format | None, out: Path | None) -> Format:
-    """The format asked for, or that of the file's suffix."""
+def chosen(project: Path, written: Format | None, out: Path | None) -> Format:
+    """The format asked for, or that of the file's suffix; raises `StorageError` where `out` is not a new path."""
     if out is None:
         if written is Format.PARQUET and sys.stdout.isatty():
             raise typer.BadParameter("parquet is not for a terminal; give --out", param_hint="--format")
@@ -73,6 +74,7 @@ def chosen(written: Format | None, out: Path | None) -> Format:
     found = written or next((one for one in files if out.suffix == f".{one}"), None)
     if found is None or found not in files:
         raise typer.BadParameter(f"{out}: a file is csv, json or parquet", param_hint="--out")
+    refuse_unless_new(out, project)
     return found
 
 

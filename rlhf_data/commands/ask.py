@@ -22,6 +22,6 @@ def main(
 ) -> None:
     """Run a named query, one of those that `rlhf-data queries` lists."""
     statement = statements.one(queries.text(name))
-    form, values = answers.chosen(written, out), answers.parameters(param)
+    form, values = answers.chosen(project, written, out), answers.parameters(param)
     statements.matched([statement], values)
     answers.give(project, statement, values, at=at, written=form, out=out, limit=limit)

@@ -15,7 +15,7 @@ import polars as pl
 import typer
 
 from rlhf_data import params, schemas
-from rlhf_data.commands.projects import Project
+from rlhf_data.commands.projects import Project, refuse_unless_new
 from rlhf_data.errors import ParamsError, TableError
 from rlhf_data.reports import mix_card
 from rlhf_data.schemas import Generations, Prompts, Rewards
@@ -44,7 +44,8 @@ def main(
     """
     name = table.removeprefix("data/").removesuffix(".parquet").rstrip("/")
     kind = name.split("/")[0]
-    _refuse(table, kind, layout, out)
+    _refuse(table, kind, layout)
+    refuse_unless_new(out, project)
     schema = getattr(schemas, TABLES[kind].schema)
     suffix, rows, kept = SUFFIXES[layout], Counter[str](), pl.Schema()
     origin = revisions.commit(project, at)
@@ -74,12 +75,10 @@ def main(
     print(f"{out}: {name} as {layout}: {', '.join(f'{split} {number} rows' for split, number in rows.items())}")
 
 
-def _refuse(table: str, kind: str, layout: Layout, out: Path) -> None:
+def _refuse(table: str, kind: str, layout: Layout) -> None:
     known = ["generations"] if layout == "responses_rewards" else list(TABLES)
     if kind not in known:
         raise TableError(f"{table}: cannot be exported as {layout}; these can: {', '.join(known)}")
-    if out.exists():
-        raise TableError(f"{out}: exists\n  name a new folder, or remove it")
 
 
 @contextmanager

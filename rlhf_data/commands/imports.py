@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from rlhf_data import params
-from rlhf_data.errors import TableError
+from rlhf_data.commands.projects import refuse_unless_new
 from rlhf_data.schemas import Generations, Prompts, Rewards
 from rlhf_data.sharing import exchange
 from rlhf_data.sources import readers
@@ -31,8 +31,8 @@ def main(
     """
     prompts, generations, rewards = (out / name / iteration for name in ("prompts", "generations", "rewards"))
     prompts, rewards = prompts.with_suffix(".parquet"), rewards.with_suffix(".parquet")
-    if present := [str(path) for path in (prompts, generations, rewards) if path.exists()]:
-        raise TableError(f"{', '.join(present)}: exists\n  give another --out, or remove it")
+    for path in (prompts, generations, rewards):
+        refuse_unless_new(path)
     made = exchange.from_scored_records(
         readers.records(file),
         iteration=params.number(iteration),

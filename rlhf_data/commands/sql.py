@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rlhf_data.commands import answers
-from rlhf_data.commands.projects import Project
+from rlhf_data.commands.projects import Project, refuse_unless_new
 from rlhf_data.sql import catalog, statements
 
 
@@ -23,7 +23,8 @@ def main(
     out: answers.Out = None,
     limit: answers.Limit = None,
     write: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Put a catalogue of views there, for the plain duckdb command.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Put a catalogue of views in a new file, for plain duckdb."),
     ] = None,
 ) -> None:
     """Answer SQL over the project's tables, all iterations at once; nothing can be written through it.
@@ -34,6 +35,7 @@ def main(
     if sum(one is not None for one in (query, file, write)) > 1:
         raise typer.BadParameter("give one of QUERY, --file and --write")
     if write:
+        refuse_unless_new(write, project)
         print(f"{write}: {', '.join(catalog.write(project, write))}")
         return
     if query is None and file is None and sys.stdin.isatty():
@@ -42,7 +44,7 @@ def main(
         prompt.run(project, at=at, limit=limit)
         return
     text = query if query is not None else file.read_text(encoding="utf8") if file else sys.stdin.read()
-    asked, form = statements.parse(text), answers.chosen(written, out)
+    asked, form = statements.parse(text), answers.chosen(project, written, out)
     if len(asked) != 1 and (out or not asked):
         raise typer.BadParameter(f"{len(asked)} statements; --out takes one" if asked else "no statement")
     values = answers.parameters(param)

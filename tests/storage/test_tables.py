@@ -52,33 +52,31 @@ def test_columns_are_written_in_the_schemas_order_and_types(tmp_path: Path) -> N
     assert pl.read_parquet_schema(tmp_path / "t.parquet") == dict(Rewards.create_empty().schema)
 
 
-def test_parts_are_read_by_name_and_in_order(tmp_path: Path) -> None:
-    tables.write_parts(
-        {"part-00001": rewards(ROWS[2:]), "part-00000": rewards(ROWS[:2])}.items(), tmp_path / "t", Rewards
-    )
-    assert tables.read(tmp_path / "t", Rewards).rows() == ROWS
-    parts = tables.read_parts(tmp_path / "t", Rewards)
+def test_parts_are_read_by_name_and_in_order(data: Path) -> None:
+    tables.write_parts({"part-00001": rewards(ROWS[2:]), "part-00000": rewards(ROWS[:2])}.items(), data / "t", Rewards)
+    assert tables.read(data / "t", Rewards).rows() == ROWS
+    parts = tables.read_parts(data / "t", Rewards)
     assert {name: part.rows() for name, part in parts.items()} == {"part-00000": ROWS[:2], "part-00001": ROWS[2:]}
-    tables.write_parts({"only": rewards(ROWS[:1])}.items(), tmp_path / "t", Rewards)
-    assert files(tmp_path) == ["t", "t/only.parquet"]
+    tables.write_parts({"only": rewards(ROWS[:1])}.items(), data / "t", Rewards)
+    assert files(data) == ["t", "t/only.parquet"]
 
 
-def test_earlier_parts_are_checked_and_copied(tmp_path: Path) -> None:
-    tables.write_parts({"x": rewards(ROWS[:1])}.items(), tmp_path / "earlier", Rewards)
-    part = tmp_path / "earlier/x.parquet"
+def test_earlier_parts_are_checked_and_copied(data: Path) -> None:
+    tables.write_parts({"x": rewards(ROWS[:1])}.items(), data / "earlier", Rewards)
+    part = data / "earlier/x.parquet"
     rewards(ROWS[:1]).write_parquet(part, compression="uncompressed")  # bytes that writing anew would not give
     part.chmod(0o444)  # as DVC's cache links it
 
-    tables.write_parts([("y", rewards(ROWS[1:]))], tmp_path / "t", Rewards, after=tmp_path / "earlier")
-    assert (tmp_path / "t/x.parquet").read_bytes() == part.read_bytes()
-    assert tables.read(tmp_path / "t", Rewards).equals(rewards(ROWS))
+    tables.write_parts([("y", rewards(ROWS[1:]))], data / "t", Rewards, after=data / "earlier")
+    assert (data / "t/x.parquet").read_bytes() == part.read_bytes()
+    assert tables.read(data / "t", Rewards).equals(rewards(ROWS))
     with pytest.raises(TableError, match="unique over all parts: broken by 2 rows"):
-        tables.write_parts([("y", rewards(ROWS[:1]))], tmp_path / "t", Rewards, after=tmp_path / "earlier")
-    rewards(ROWS[:1]).drop("reward").write_parquet(tmp_path / "earlier/x.parquet.new")
-    (tmp_path / "earlier/x.parquet.new").rename(part)
+        tables.write_parts([("y", rewards(ROWS[:1]))], data / "t", Rewards, after=data / "earlier")
+    rewards(ROWS[:1]).drop("reward").write_parquet(data / "earlier/x.parquet.new")
+    (data / "earlier/x.parquet.new").rename(part)
     with pytest.raises(TableError, match="column reward is missing"):
-        tables.write_parts([("y", rewards(ROWS[1:]))], tmp_path / "t", Rewards, after=tmp_path / "earlier")
-    assert tables.read(tmp_path / "t", Rewards).equals(rewards(ROWS))
+        tables.write_parts([("y", rewards(ROWS[1:]))], data / "t", Rewards, after=data / "earlier")
+    assert tables.read(data / "t", Rewards).equals(rewards(ROWS))
 
 
 def test_a_key_is_unique_over_all_parts(tmp_path: Path) -> None:
@@ -180,15 +178,15 @@ def test_a_save_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-def test_a_save_that_fails_keeps_the_old_file_and_folder(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("old")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "part").write_text("old")
+def test_a_save_that_fails_keeps_the_old_file_and_folder(data: Path) -> None:
+    (data / "file").write_text("old")
+    (data / "folder").mkdir()
+    (data / "folder" / "part").write_text("old")
     for name, save in (("file", fail), ("folder", fail_in_a_folder)):
         with pytest.raises(KeyboardInterrupt):
-            atomically(tmp_path / name, save)
-    assert files(tmp_path) == ["file", "folder", "folder/part"]
-    assert (tmp_path / "file").read_text() == "old"
+            atomically(data / name, save)
+    assert files(data) == ["file", "folder", "folder/part"]
+    assert (data / "file").read_text() == "old"
 
 
 def test_what_an_interrupted_run_left_is_replaced(tmp_path: Path) -> None:
@@ -214,20 +212,28 @@ def test_chunks_leave_no_trace(tmp_path: Path) -> None:
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_small_reports(tmp_path: Path) -> None:
-    reports.write_csv(pl.DataFrame({"step": [1, 2], "loss": [0.5, None]}), tmp_path / "log.csv")
-    assert (tmp_path / "log.csv").read_text() == "step,loss\n1,0.5\n2,\n"
-    reports.write_json({"reward": 0.5, "gold": None}, tmp_path / "r.json")
-    assert json.loads((tmp_path / "r.json").read_text()) == {"reward": 0.5, "gold": None}
+def test_small_reports(data: Path) -> None:
+    reports.write_csv(pl.DataFrame({"step": [1, 2], "loss": [0.5, None]}), data / "log.csv")
+    assert (data / "log.csv").read_text() == "step,loss\n1,0.5\n2,\n"
+    reports.write_json({"reward": 0.5, "gold": None}, data / "r.json")
+    assert json.loads((data / "r.json").read_text()) == {"reward": 0.5, "gold": None}
     with pytest.raises(ValueError, match="Out of range float"):
-        reports.write_json({"reward": float("nan")}, tmp_path / "r.json")
-    assert files(tmp_path) == ["log.csv", "r.json"]
+        reports.write_json({"reward": float("nan")}, data / "r.json")
+    assert files(data) == ["log.csv", "r.json"]
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def data(tmp_path: Path) -> Path:
+    """The folder of a project whose files stages write again."""
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def small_disk(data: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
-    folder = tmp_path / "disk"
+    folder = data / "disk"
     folder.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True, text=True, check=False
@@ -251,3 +257,36 @@ def test_a_full_disk_leaves_what_was_there(small_disk: Path) -> None:
 
     assert tables.read(path, Rewards).rows() == ROWS
     assert files(small_disk) == ["iter1.parquet"]
+
+
+@pytest.mark.parametrize("folder", [False, True])
+@pytest.mark.parametrize("path", [
+    "data", "data/t", "data/t.parquet", "data/models", "data/models/reward", "data/../notes", "reports",
+    "reports/r.json",
+    "params.yaml", "dvc.yaml", ".", "..", ".dvc", "notes", "notes/a.txt", "link", "link/new", "new/new", "data/new",
+])  # fmt: skip
+def test_a_write_replaces_what_stages_make_or_nothing(tmp_path: Path, path: str, folder: bool) -> None:
+    """Whatever path a person gives by mistake."""
+    made = {"data/t.parquet": False, "data/t/part": True, "data/models/reward/weights": True, "reports/r.json": False}
+    project = tmp_path / "project"
+    for name in (*made, "params.yaml", "dvc.yaml", "notes/a.txt", ".dvc/config", "../mine.txt"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("there before")
+    (project / "link").symlink_to(project / "notes")
+    before = {one: one.read_text() for one in tmp_path.rglob("*") if one.is_file()}
+
+    def save(partial: Path) -> None:
+        partial.mkdir() if folder else None
+        (partial / "new" if folder else partial).write_text("new")
+
+    replaced = {name if not inside else str(Path(name).parent): inside for name, inside in made.items()}
+    if "new" in path or replaced.get(path) == folder:
+        atomically(project / path, save)
+        assert (project / path / "new" if folder else project / path).read_text() == "new"
+        before = {one: text for one, text in before.items() if project / path not in (one, *one.parents)}
+    else:
+        said = r"\A[^\n]+: (exists|is a (folder|file)[^\n]*)\n  name [^\n]+\Z"
+        with pytest.raises(StorageError, match=said):
+            atomically(project / path, save)
+    assert {one: one.read_text() for one in before} == before
+    assert not list(tmp_path.rglob("*.partial"))
