@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Sequence
 
 from rlhf_data.schemas import Message
@@ -16,9 +17,23 @@ def content_id(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:HEX_DIGITS]
 
 
+def normal_form(text: str) -> str:
+    """The one spelling that stands for all of a text's: NFC, lines that end in LF, no white space around it.
+
+    Ids of conversations are hashes of it, so that the same prompt has one id wherever it comes from. The texts
+    themselves stay as they are written.
+    """
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
 def conversation_id(messages: Sequence[Message]) -> str:
-    """A hash of a conversation's roles and contents; of a prompt, its `prompt_id`."""
-    return content_id(*(text for message in messages for text in (message["role"], message["content"])))
+    """A hash of a conversation's roles and contents, in normal form; of a prompt, its `prompt_id`."""
+    return content_id(*(text for turn in messages for text in (turn["role"], normal_form(turn["content"]))))
+
+
+def first_question(messages: Sequence[Message]) -> str:
+    """The content of the first user turn, which decides on which side of the split a conversation falls; "" of none."""
+    return next((turn["content"] for turn in messages if turn["role"] == "user"), "")
 
 
 def fraction(seed: int, *parts: str) -> float:
@@ -27,13 +42,14 @@ def fraction(seed: int, *parts: str) -> float:
     return int.from_bytes(digest[:7], "big") / 2**56
 
 
-def is_held_out(prompt_id: str, *, share: float, seed: int) -> bool:
-    """Whether a prompt is among the `share` that no model is trained on.
+def is_held_out(question: str, *, share: float, seed: int) -> bool:
+    """Whether conversations that start with `question` are among the `share` that no model is trained on.
 
-    Its content and the seed alone decide, so that the same prompt falls on the same side in every data set, and a
-    new source moves none.
+    The `first_question` in normal form and the seed alone decide. So all that starts with the same words falls on the
+    same side in every data set, whatever system message stands before it and however it goes on; a new source moves
+    none.
     """
-    return fraction(seed, "held_out", prompt_id) < share
+    return fraction(seed, "held_out", conversation_id([{"role": "user", "content": question}])) < share
 
 
 def row_seed(seed: int, prompt_id: str, sample: int) -> int:

@@ -62,6 +62,8 @@ class Counts(dy.Schema):
     raw = dy.UInt32()  # records read
     kept = dy.UInt32()  # records that gave at least one row
     rows = dy.UInt32()  # rows they gave
+    unread = dy.List(dy.Struct({"field": dy.String(), "records": dy.UInt32()}))  # that no format read; in kept records
+    markup = dy.UInt32()  # kept records with special tokens of a chat template in a text
 
 
 class Lengths(dy.Schema):

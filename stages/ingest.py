@@ -18,7 +18,8 @@ def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, count
     profile = params.load()
     section, seed = profile.ingest, profile.seed
     held_out = partial(hashing.is_held_out, share=profile.held_out, seed=seed)
-    clean = partial(ingest.of_source, max_chars=section.max_chars, seed=seed, held_out=held_out)
+    markup = section.markup == "reject"
+    clean = partial(ingest.of_source, max_chars=section.max_chars, seed=seed, held_out=held_out, drop_markup=markup)
     ingested = {}
     said: dict[str, str] = {}  # by the conversations of all sources
     for name, source in section.sources.items():
@@ -31,6 +32,8 @@ def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, count
         shown = tqdm(records, desc=name, unit=" records", disable=None)
         cleaned = clean(shown, parse, source, name=name, seen=said if source.kind == "instructions" else {})
         print(f"{name}: {cleaned.raw} records, {cleaned.kept} kept", flush=True)
+        for line in ingest_counts.notes(cleaned, name):
+            print(line, flush=True)
         ingested[name] = cleaned
 
     compared = {name: cleaned.table for name, cleaned in ingested.items() if cleaned.kind == "preferences"}

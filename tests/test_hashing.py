@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rlhf_data import hashing
 from rlhf_data.schemas import Message
@@ -57,7 +62,10 @@ def test_fractions_are_even() -> None:
 
 def test_held_out_never_changes() -> None:
     held_out = [name for name in "abcdefghijkl" if hashing.is_held_out(name, share=0.25, seed=0)]
-    assert held_out == ["b", "c", "i", "j"]
+    assert held_out == ["d", "e", "k", "l"]
+    # as the hash of a prompt of one turn always decided
+    ids = {name: hashing.conversation_id([{"role": "user", "content": name}]) for name in "abcdefghijkl"}
+    assert held_out == [name for name, one in ids.items() if hashing.fraction(0, "held_out", one) < 0.25]
     assert not any(hashing.is_held_out(name, share=0.0, seed=0) for name in "abcdefghijkl")
 
 
@@ -78,3 +86,23 @@ def test_row_seeds_fit_an_int64() -> None:
     assert all(0 <= seed < 2**63 for seed in found)
     assert max(found) > 2**62
     assert len(set(found)) == 1000
+
+
+@given(
+    st.text(),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["NFC", "NFD"]),
+    st.sampled_from(["", " ", "\n", "\t\r\n"]),
+)
+def test_spellings_of_a_prompt_have_one_id_and_fall_on_one_side(text: str, line: str, form: Any, space: str) -> None:
+    spelt = (
+        space + unicodedata.normalize(form, text.replace("\r\n", "\n").replace("\r", "\n")).replace("\n", line) + space
+    )
+    one, other = ([{"role": "user", "content": said}] for said in (text, spelt))
+    assert hashing.conversation_id(one) == hashing.conversation_id(other)  # type: ignore[arg-type]
+    assert hashing.is_held_out(text, share=0.5, seed=1) == hashing.is_held_out(spelt, share=0.5, seed=1)
+
+
+def test_texts_that_differ_in_more_have_ids_of_their_own() -> None:
+    texts = ["Name a fish", "name a fish", "Name  a fish", "Name a\nfish", "Name a ﬁsh", "Name a fish.", ""]
+    assert len({hashing.conversation_id([{"role": "user", "content": text}]) for text in texts}) == len(texts)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -22,7 +24,8 @@ from rlhf_data.errors import SourceError
 from rlhf_data.hashing import fraction
 from rlhf_data.params.sources import Source, WorldSource
 from rlhf_data.schemas import Rejects
-from rlhf_data.sources.records import BadRecord, Response, Row
+from rlhf_data.sources import formats, markup, unread
+from rlhf_data.sources.records import BadRecord, Conversation, Response, Row, texts
 
 RAW_CHARS = 20_000  # of a dropped record that are kept to look at
 DETAIL_CHARS = 500
@@ -36,6 +39,8 @@ class Cleaned(NamedTuple):
     rejects: pl.DataFrame
     raw: int
     kept: int
+    unread: Mapping[str, int] = MappingProxyType({})  # fields that were left unread: kept records that hold them
+    markup: int = 0  # kept records with special tokens of a chat template in a text
 
 
 def of_source(
@@ -48,12 +53,24 @@ def of_source(
     seed: int,
     seen: dict[str, str] | None = None,
     held_out: Callable[[str], bool] | None = None,
+    drop_markup: bool = False,
 ) -> Cleaned:
     """The rows of a whole source, cleaned as `clean` does and capped as its params say.
 
     Raises `SourceError` where none of its records can be used.
     """
-    cleaned = clean(raw, parse, source=name, kind=source.kind, max_chars=max_chars, seen=seen, held_out=held_out)
+    trim = not isinstance(source, WorldSource) and source.trim_unanswered
+    cleaned = clean(
+        raw,
+        partial(trimmed, parse) if trim else parse,
+        source=name,
+        kind=source.kind,
+        max_chars=max_chars,
+        seen=seen,
+        held_out=held_out,
+        leaves=() if isinstance(source, WorldSource) else (*formats.leaves(source.format), *source.leaves),
+        drop_markup=drop_markup,
+    )
     refuse_nothing_kept(cleaned, name, source.format)
     if not isinstance(source, WorldSource) and source.max_pairs_per_prompt is not None:
         cleaned = capped(cleaned, most=source.max_pairs_per_prompt, pick=source.pick, seed=seed)
@@ -69,10 +86,14 @@ def clean(
     max_chars: int,
     seen: dict[str, str] | None = None,
     held_out: Callable[[str], bool] | None = None,
+    leaves: Collection[str] = (),
+    drop_markup: bool = False,
 ) -> Cleaned:
     """The rows of `kind` that `parse` finds in the records, each checked and none twice.
 
-    `max_chars` bounds a whole record, as JSON text. Of two rows that say the same, or label the same two
+    `max_chars` bounds the texts of a row. `leaves` are fields that the format knowingly does not read; of the others
+    those that it did not read are counted, or refuse the record (`unread`). Texts with special tokens of a chat
+    template are counted, and refused if `drop_markup`. Of two rows that say the same, or label the same two
     responses the other way round, the earlier one stays; sources that share `seen` share that memory (it maps a
     row's id to where it was met first). Conversations with a prompt that is `held_out` are dropped. Records of one
     response each are compared with the earlier ones to the same prompt.
@@ -80,13 +101,17 @@ def clean(
     schema, make = TABLES[kind]
     seen = {} if seen is None else seen
     rows, rejects, groups = Growing(schema), Growing(Rejects), Groups()
+    left, here, marked = Counter[str](), set[str](), 0
+    parse = unread.reading(parse, leaves, here.update)
     raw = dropped = 0
     for number, record in enumerate(records):
         raw += 1
+        here.clear()
         try:
-            # layout goes first: of a file in another format, length says nothing
-            found = parse(record)
-            _check_length(record, max_chars)
+            found = _short(parse(record), max_chars)
+            has_markup = any(markup.found(text) for row in found for text in texts(row))
+            if has_markup and drop_markup:
+                raise BadRecord("markup", "a text holds special tokens of a chat template")
             place = Place(source, number, seen, held_out)
             if found and isinstance(found[0], Response):
                 made = groups.paired(found[0], _raw(record), place, make)
@@ -94,15 +119,17 @@ def clean(
                 # the prompt pool has one prompt per record: (source, row) is its key
                 made = _new_rows(found, make, place, most=1 if kind == "prompts" else len(found))
         except BadRecord as bad:
-            rejects.append({"source": source, "row": number} | _reject(bad, _raw(record)))
+            rejects.append({"source": source, "row": number} | reject(bad, record))
             dropped += 1
         else:
+            left.update(here)
+            marked += has_markup
             for values in made:
                 rows.append({"source": source, "row": number} | values)
     for number, fault, text in groups.unused():
         rejects.append({"source": source, "row": number} | _reject(fault, text))
         dropped += 1
-    return Cleaned(kind, rows.frame(), rejects.frame().sort("row"), raw, raw - dropped)
+    return Cleaned(kind, rows.frame(), rejects.frame().sort("row"), raw, raw - dropped, left, marked)
 
 
 def capped(cleaned: Cleaned, *, most: int, pick: str, seed: int) -> Cleaned:
@@ -126,7 +153,7 @@ def capped(cleaned: Cleaned, *, most: int, pick: str, seed: int) -> Cleaned:
         text = _raw({name: row[name] for name in columns[2:]})
         rejects.append({"source": row["source"], "row": row["row"]} | _reject(bad, text))
     dropped = pl.concat([cleaned.rejects, rejects.frame()]).sort("row")
-    return Cleaned(cleaned.kind, kept, dropped, cleaned.raw, cleaned.kept - gone.height)
+    return cleaned._replace(table=kept, rejects=dropped, kept=cleaned.kept - gone.height)
 
 
 def refuse_nothing_kept(cleaned: Cleaned, origin: str, format: str) -> None:
@@ -160,10 +187,29 @@ def _new_rows(found: Sequence[Row], make: Callable[..., Values], place: Place, *
     return made
 
 
-def _check_length(record: object, max_chars: int) -> None:
-    chars = len(_json(record, ascii_only=False))
-    if chars > max_chars:
-        raise BadRecord("too_long", f"{chars} characters; at most {max_chars}")
+def trimmed(parse: Callable[[Any], Sequence[Row]], record: Any) -> list[Row]:
+    """What `parse` gives, conversations without the user's turns at their end, which nobody answered."""
+    return [_answered(row) if isinstance(row, Conversation) else row for row in parse(record)]
+
+
+def _answered(row: Conversation) -> Conversation:
+    messages = row.messages
+    while len(messages) > 1 and messages[-1]["role"] == "user":
+        messages = messages[:-1]
+    return Conversation(messages)
+
+
+def _short(found: Sequence[Row], max_chars: int) -> Sequence[Row]:
+    """The rows whose texts have at most `max_chars` characters; raises `BadRecord` where none has."""
+    chars = [sum(map(len, texts(row))) for row in found]
+    if found and min(chars) > max_chars:
+        raise BadRecord("too_long", f"{min(chars)} characters; at most {max_chars}")
+    return [row for row, long in zip(found, chars, strict=True) if long <= max_chars]
+
+
+def reject(bad: BadRecord, record: object) -> Values:
+    """The columns of rejects that say why a record was dropped, and what it was."""
+    return _reject(bad, _raw(record))
 
 
 def _reject(bad: BadRecord, raw: str) -> Values:
@@ -174,13 +220,6 @@ def _reject(bad: BadRecord, raw: str) -> Values:
 
 def _raw(record: object) -> str:
     try:
-        return _json(record, ascii_only=True)[:RAW_CHARS]
-    except BadRecord as unreadable:
-        return json.dumps(str(unreadable))
-
-
-def _json(record: object, *, ascii_only: bool) -> str:
-    try:
-        return json.dumps(record, ensure_ascii=ascii_only, default=str)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise BadRecord("not_json", "the record cannot be written as JSON text, or is nested too deeply") from error
+        return json.dumps(record, default=str)[:RAW_CHARS]
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps("the record cannot be written as JSON text, or is nested too deeply")

@@ -9,6 +9,9 @@ import polars as pl
 from rlhf_data.cleaning.ingest import Cleaned
 from rlhf_data.cleaning.validation import TABLES
 from rlhf_data.errors import TableError
+from rlhf_data.schemas import Counts
+
+FIELDS = ("field", "records")  # of a count of unread fields
 
 
 def of_kind(ingested: Mapping[str, Cleaned], kind: str) -> pl.DataFrame:
@@ -31,8 +34,22 @@ def counts(ingested: Mapping[str, Cleaned]) -> pl.DataFrame:
             "raw": [cleaned.raw for cleaned in ingested.values()],
             "kept": [cleaned.kept for cleaned in ingested.values()],
             "rows": [cleaned.table.height for cleaned in ingested.values()],
-        }
+            "unread": [
+                [{"field": name, "records": records} for name, records in sorted(cleaned.unread.items())]
+                for cleaned in ingested.values()
+            ],
+            "markup": [cleaned.markup for cleaned in ingested.values()],
+        },
+        schema=Counts.create_empty().schema,
     )
+
+
+def notes(cleaned: Cleaned, source: str) -> list[str]:
+    """What a person should know of a source's kept records, one line each."""
+    lines = [f"{source}: field {name} is not read ({times} records)" for name, times in sorted(cleaned.unread.items())]
+    if cleaned.markup:
+        lines.append(f"{source}: {cleaned.markup} records hold special tokens of a chat template (`ingest.markup`)")
+    return lines
 
 
 def by_source(sources: Sequence[str], rejects: Sequence[pl.DataFrame]) -> dict[str, pl.DataFrame]:
@@ -46,6 +63,8 @@ def by_source(sources: Sequence[str], rejects: Sequence[pl.DataFrame]) -> dict[s
 def report(ingested: pl.DataFrame, rejects: Mapping[str, pl.DataFrame], later: pl.DataFrame) -> pl.DataFrame:
     """`source`, `rule`, `rows`: what each rule dropped, and `kept` for the rows that stay.
 
+    Beside the kept rows stand the fields that were left unread, and how many records hold markup (`Counts`).
+
     `ingested` is `Counts`; `rejects` all that was dropped, by source; `later` the part of it that was kept by ingest
     and dropped after. Rows are records, and a record of comparisons counts as kept once ingest has kept it: what the
     mixes then drop are comparisons, which `mix_counts` counts for each mix. Raises `TableError` unless kept
@@ -54,9 +73,13 @@ def report(ingested: pl.DataFrame, rejects: Mapping[str, pl.DataFrame], later: p
     dropped = pl.concat(rejects.values()).group_by("source", "rule").agg(rows=pl.len().cast(pl.Int64))
     lost_later = later.group_by("source").agg(lost=pl.len().cast(pl.Int64))
     kept = ingested.join(lost_later, on="source", how="left", maintain_order="left").select(
-        "source", rule=pl.lit("kept"), rows=pl.col("kept").cast(pl.Int64) - pl.col("lost").fill_null(0)
+        "source",
+        rule=pl.lit("kept"),
+        rows=pl.col("kept").cast(pl.Int64) - pl.col("lost").fill_null(0),
+        unread=pl.col("unread").list.eval(pl.format("{} {}", *map(pl.element().struct.field, FIELDS))).list.join("; "),
+        markup="markup",
     )
-    table = pl.concat([kept, dropped]).sort("source", pl.col("rule") != "kept", "rule")
+    table = pl.concat([kept, dropped], how="diagonal").sort("source", pl.col("rule") != "kept", "rule")
     sums = table.group_by("source").agg(pl.col("rows").sum())
     sums = sums.join(ingested.select("source", "raw"), on="source", how="left")
     if wrong := sums.filter(pl.col("rows").ne_missing(pl.col("raw")))["source"].sort().to_list():

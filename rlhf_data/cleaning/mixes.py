@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from rlhf_data.cleaning.splits import first_questions
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import fraction, is_held_out
 from rlhf_data.params.cleaning import MixParams
@@ -40,7 +41,7 @@ def mix(preferences: pl.DataFrame, wanted: MixParams, *, held_out: float, seed: 
     a new source moves no pair to the other side, and a smaller share or cap draws a part of what a larger one does.
     """
     order = [fraction(seed, "mix", pair_id) for pair_id in preferences["pair_id"]]
-    test_side = [is_held_out(prompt_id, share=held_out, seed=seed) for prompt_id in preferences["prompt_id"]]
+    test_side = [is_held_out(one, share=held_out, seed=seed) for one in first_questions(preferences)]
     drawn = [
         wanted.sources is None or fraction(seed, "share", pair_id) < wanted.sources[source]
         for source, pair_id in preferences.select("source", "pair_id").iter_rows()

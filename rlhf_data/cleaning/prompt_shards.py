@@ -10,6 +10,7 @@ import polars as pl
 from rlhf_data.cleaning.decontamination import Evaluation
 from rlhf_data.cleaning.near_duplicates import repeats
 from rlhf_data.cleaning.rules import PLACE, Judge, contaminated, contents, screen
+from rlhf_data.cleaning.splits import first_questions
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import fraction, is_held_out
 from rlhf_data.params.cleaning import NearDuplicateParams
@@ -49,7 +50,7 @@ def deal(
     taking the next ones. So a new source moves no prompt to another shard, and a new iteration moves none at all.
     """
     iterations = [name for name in sizes if name not in HELD_OUT]
-    sides = [is_held_out(one, share=held_out, seed=seed) for one in prompts["prompt_id"]]
+    sides = [is_held_out(one, share=held_out, seed=seed) for one in first_questions(prompts)]
     slots = [
         HELD_OUT[int(position * 2)] if held else str(int(position * shards))
         for held, position in zip(sides, _fractions(prompts, "shard", seed), strict=True)

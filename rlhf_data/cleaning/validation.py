@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import dataframely as dy
 
-from rlhf_data.hashing import content_id, conversation_id
+from rlhf_data.hashing import content_id, conversation_id, first_question, normal_form
 from rlhf_data.schemas import Instructions, Message, Preferences, PromptPool
 from rlhf_data.sources.records import BadRecord, Comparison, Conversation, Prompt, Response
 
@@ -25,7 +25,7 @@ class Place(NamedTuple):
     source: str
     number: int  # of its record
     seen: dict[str, str]  # a row's id → where it was met first
-    held_out: Callable[[str], bool] | None
+    held_out: Callable[[str], bool] | None  # of the first question
 
 
 def check_response(row: Response) -> None:
@@ -42,7 +42,8 @@ def _preference(row: Comparison, place: Place) -> Values:
     for side, response in (("chosen", row.chosen), ("rejected", row.rejected)):
         if not response:
             raise BadRecord("empty_turn", side)
-    if row.chosen == row.rejected:
+    chosen, rejected = normal_form(row.chosen), normal_form(row.rejected)
+    if chosen == rejected:
         raise BadRecord("same_response", "chosen and rejected are the same text")
     margin = None
     if row.chosen_score is not None and row.rejected_score is not None:
@@ -54,20 +55,17 @@ def _preference(row: Comparison, place: Place) -> Values:
     if row.label_probability is not None and not 0 <= row.label_probability <= 1:
         raise BadRecord("not_a_probability", f"label_probability is {row.label_probability}")
     prompt_id = conversation_id(row.prompt)
-    other_way = content_id(place.source, prompt_id, row.rejected, row.chosen)
+    other_way = content_id(place.source, prompt_id, rejected, chosen)
     if other_way in place.seen:
         raise BadRecord("conflicting_label", f"{place.seen[other_way]} prefers the other response")
-    pair_id = _new_id(content_id(place.source, prompt_id, row.chosen, row.rejected), place)
+    pair_id = _new_id(content_id(place.source, prompt_id, chosen, rejected), place)
     return values | {"pair_id": pair_id, "prompt_id": prompt_id}
 
 
 def _instruction(row: Conversation, place: Place) -> Values:
     _check_turns(row.messages, last="assistant")
-    for turn, message in enumerate(row.messages):
-        if place.held_out and message["role"] == "assistant":
-            prompt_id = conversation_id(row.messages[:turn])
-            if place.held_out(prompt_id):
-                raise BadRecord("held_out_prompt", f"turn {turn} answers prompt {prompt_id}")
+    if place.held_out and place.held_out(first_question(row.messages)):
+        raise BadRecord("held_out_prompt", "it starts with a question that is held out")
     return {"conversation_id": _new_id(conversation_id(row.messages), place), "messages": row.messages}
 
 

@@ -2,47 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from tqdm import tqdm
 
 from rlhf_data import params
-from rlhf_data.commands.projects import refuse_unless_new
-from rlhf_data.schemas import Generations, Prompts, Rewards
-from rlhf_data.sharing import exchange
+from rlhf_data.sharing import exchange, placing
 from rlhf_data.sources import readers
-from rlhf_data.storage import fingerprints, tables
+from rlhf_data.storage import fingerprints
+
+
+def iteration_name(value: str) -> str:
+    """`iter1` to `iter255`, as the paths of tables have it."""
+    if not re.fullmatch(r"iter[1-9]\d{0,2}", value) or params.number(value) > 255:
+        raise typer.BadParameter(f"{value!r} is no iteration; they are iter1, iter2, …")
+    return value
+
+
+def judge_name(value: str) -> str:
+    """A name that a file can have."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,99}", value):
+        raise typer.BadParameter(f"{value[:40]!r}: letters, digits, and _ . + - between them")
+    return value
 
 
 def main(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, a JSON array or Parquet.")],
-    iteration: Annotated[str, typer.Option(help="Which iteration it is, as iter1.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, a JSON array, CSV or Parquet.")],
+    iteration: Annotated[str, typer.Option(callback=iteration_name, help="Which iteration it is, as iter1.")],
     finish_reason: Annotated[
         Literal["stop", "length"], typer.Option(help="How its responses ended, which the file does not say.")
     ],
     out: Annotated[Path, typer.Option(help="The folder of the tables; data is the project's own.")],
     layout: Annotated[Literal["responses_rewards"], typer.Option("--format")] = "responses_rewards",
-    judge: Annotated[str, typer.Option(help="Who gave the rewards.")] = "imported",
+    judge: Annotated[str, typer.Option(callback=judge_name, help="Who gave the rewards.")] = "imported",
 ) -> None:
-    """Make the tables prompts, generations and rewards of a file with a record per prompt.
+    """Make the tables prompts, generations, scores and rewards of a file with a record per prompt.
 
-    What such a file does not say is null: the responses' tokens, temperatures and seeds. `job` is the file's hash.
+    Records that cannot be used go to rejects, each with its rule. What such a file does not say is null: the responses'
+    tokens, temperatures and seeds. `job` is the file's hash.
     """
-    prompts, generations, rewards = (out / name / iteration for name in ("prompts", "generations", "rewards"))
-    prompts, rewards = prompts.with_suffix(".parquet"), rewards.with_suffix(".parquet")
-    for path in (prompts, generations, rewards):
-        refuse_unless_new(path)
+    paths = placing.paths(out, iteration, judge=judge, source=file.stem)
+    placing.refuse_present(paths, out, iteration)
     made = exchange.from_scored_records(
-        readers.records(file),
+        tqdm(readers.records(file), desc=file.name, unit=" records", disable=None),
         iteration=params.number(iteration),
         finish_reason=finish_reason,
         judge=judge,
         job=readers.sha256(file)[: fingerprints.HEX_DIGITS],
         source=file.stem,
     )
-    tables.write(made["prompts"], prompts, Prompts)
-    tables.write_parts([("part-00000", made["generations"])], generations, Generations)
-    tables.write(made["rewards"], rewards, Rewards)
-    print(f"{prompts}: {made['prompts'].height} prompts; {generations}, {rewards}: {made['rewards'].height} responses")
+    placing.place(made, paths, out, iteration)
+    print(f"{paths['prompts']}: {made['prompts'].height} prompts")
+    print(f"{paths['generations']}, {paths['rewards']}, {paths['scores']}: {made['rewards'].height} responses")
+    for (rule,), rows in made["rejects"].partition_by("rule", as_dict=True, maintain_order=True).items():
+        print(f"{paths['rejects']}: {rows.height} records dropped: {rule}, the first: {rows['detail'][0]}")
     print("the file does not say, so null: prompt_tokens, response_tokens, temperature, seed")

@@ -15,7 +15,8 @@ class IngestParams:
     """The sources, and what bounds a record."""
 
     root: str  # folder that the sources' paths start from, itself relative to the project
-    max_chars: Positive  # of a whole record: longer ones are rejected
+    max_chars: Positive  # of the texts of a row: longer ones are rejected
+    markup: Literal["keep", "reject"] = "keep"  # texts with special tokens of a chat template; counted either way
     sources: dict[
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")],
         Annotated[Source, Field(discriminator="format")],

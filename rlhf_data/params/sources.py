@@ -33,6 +33,8 @@ class RecordSource:
     config: str | None = None  # the data set's configuration, where it has several
     files: list[str] | None = None  # patterns of the repository's files, where not all are wanted
     split: str | None = None
+    leaves: tuple[str, ...] = ()  # fields that are not read and change nothing here, whatever they are called
+    trim_unanswered: bool = False  # of instructions: a user's turn that ends a conversation goes, and not its record
     max_pairs_per_prompt: Positive | None = None  # of the preferences; those beyond it are rejected
     pick: Literal["sampled", "first"] = "sampled"  # which of them stay: by hash, or in the order of the file
 
@@ -50,6 +52,8 @@ class RecordSource:
     def caps_preferences_alone(self) -> RecordSource:
         if self.kind != "preferences" and self.max_pairs_per_prompt is not None:
             raise ValueError(f"max_pairs_per_prompt goes with preferences; {self.kind} would ignore it")
+        if self.kind != "instructions" and self.trim_unanswered:
+            raise ValueError(f"trim_unanswered goes with instructions; {self.kind} would ignore it")
         if self.pick == "first" and self.max_pairs_per_prompt is None:
             raise ValueError("pick goes with max_pairs_per_prompt")
         return self

@@ -5,17 +5,23 @@
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import polars as pl
 
+from rlhf_data.cleaning import ingest
+from rlhf_data.cleaning.growing import Growing
+from rlhf_data.cleaning.validation import check_response
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import content_id, conversation_id
-from rlhf_data.schemas import Message
+from rlhf_data.schemas import Generations, Message, Prompts, Rejects, Rewards
+from rlhf_data.sources import chats, fields, markup
+from rlhf_data.sources.records import BadRecord, Response
 
 SCORED = ("prompt", "responses", "rewards")
+SAMPLES = 256  # of one prompt, numbered in eight bits
+FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 
 
 def trl(table: pl.DataFrame) -> pl.DataFrame:
@@ -55,63 +61,56 @@ def scored_records(prompts: pl.DataFrame, generations: pl.DataFrame, rewards: pl
 def from_scored_records(
     records: Iterable[object], *, iteration: int, finish_reason: str, judge: str, job: str, source: str
 ) -> dict[str, pl.DataFrame]:
-    """`prompts`, `generations` and `rewards` of records (`SCORED`); of a prompt that comes twice, all responses.
+    """`prompts`, `generations`, `rewards` and `rejects` of records (`SCORED`).
 
-    What the records cannot tell is null: tokens, temperature, seed. Raises `TableError` naming the first bad record.
+    Of a prompt that comes twice all responses are taken. Each record is held to what a source's is: roles and order,
+    no empty turn, finite numbers, text that Unicode knows. What the records cannot tell is null: tokens, temperature,
+    seed. Raises `TableError` where no record can be used.
     """
-    prompts: dict[str, dict[str, Any]] = {}
-    rows: list[dict[str, Any]] = []
-    drawn: dict[str, int] = {}
+    kinds = {"prompts": Prompts, "generations": Generations, "rewards": Rewards, "rejects": Rejects}
+    made = {name: Growing(schema) for name, schema in kinds.items()}
+    unknown = dict.fromkeys(("prompt_tokens", "reference", "response_tokens", "temperature", "seed"))
+    drawn: Counter[str] = Counter()
+    number = -1
     for number, record in enumerate(records):
-        prompt, responses, scores = _checked(record, number)
-        prompt_id = conversation_id(prompt)
-        prompts.setdefault(prompt_id, {"prompt_id": prompt_id, "source": source, "row": number, "prompt": prompt})
-        for response, reward in zip(responses, scores, strict=True):
-            sample = drawn[prompt_id] = drawn.get(prompt_id, -1) + 1
-            rows.append(
-                {"prompt_id": prompt_id, "sample": sample, "response": response, "response_id": content_id(response)}
-                | {"reward": reward}
-            )
-    if not rows:
-        raise TableError("no records")
-    said = pl.DataFrame(rows).with_columns(
-        pl.lit(iteration).alias("iteration"), pl.lit(job).alias("job"), pl.lit(judge).alias("judge")
-    )
-    unknown = {name: pl.lit(None) for name in ("response_tokens", "temperature", "seed")}
-    return {
-        "prompts": pl.DataFrame(list(prompts.values())).with_columns(
-            prompt_tokens=pl.lit(None), reference=pl.lit(None)
-        ),
-        "generations": said.drop("reward", "response_id", "judge").with_columns(
-            response_chars=pl.col("response").str.len_chars(), finish_reason=pl.lit(finish_reason), **unknown
-        ),
-        "rewards": said.drop("response"),
-    }
+        try:
+            prompt, answers = _answered(record)
+            prompt_id = conversation_id(prompt)
+            if drawn[prompt_id] + len(answers) > SAMPLES:
+                raise BadRecord("too_many_responses", f"more than {SAMPLES} to one prompt")
+        except BadRecord as bad:
+            made["rejects"].append({"source": source, "row": number} | ingest.reject(bad, record))
+            continue
+        row = {"prompt_id": prompt_id, "source": source, "row": number, "iteration": iteration, "job": job, **unknown}
+        if prompt_id not in drawn:
+            made["prompts"].append(row | {"prompt": prompt})
+        for response, reward in answers:
+            said = {"sample": drawn[prompt_id], "response": response, "response_chars": len(response)}
+            given = {"reward": reward, "judge": judge, "response_id": content_id(response)}
+            made["generations"].append(row | said | {"finish_reason": finish_reason})
+            made["rewards"].append(row | said | given)
+            drawn[prompt_id] += 1
+    found = {name: growing.frame() for name, growing in made.items()}
+    if not drawn:
+        first = "; the first: {rule}, {detail}".format(**found["rejects"].row(0, named=True)) if number >= 0 else ""
+        raise TableError(f"none of {number + 1} records can be used{first}")
+    return found
 
 
-def _checked(record: object, number: int) -> tuple[list[Message], list[str], list[float]]:
-    if not isinstance(record, dict) or (absent := [name for name in SCORED if name not in record]):
-        raise TableError(f"record {number}: no {', '.join(absent) if isinstance(record, dict) else 'object'}")
-    prompt, responses, rewards = (record[name] for name in SCORED)
-    if not isinstance(prompt, list) or not all(_is_message(turn) for turn in prompt) or prompt[-1:] == []:
-        raise TableError(
-            f"record {number}: prompt is no list of messages (role, content)\n"
-            "  a text that a chat template made cannot be taken apart again: export the messages"
-        )
-    if prompt[-1]["role"] != "user":
-        raise TableError(f"record {number}: the prompt ends with {prompt[-1]['role']}, not with user")
-    if not isinstance(responses, list) or not all(isinstance(one, str) for one in responses):
-        raise TableError(f"record {number}: responses is no list of texts")
-    if not isinstance(rewards, list) or not all(_is_number(one) for one in rewards):
-        raise TableError(f"record {number}: rewards is no list of finite numbers")
-    if len(responses) != len(rewards) or not responses:
-        raise TableError(f"record {number}: {len(responses)} responses, {len(rewards)} rewards")
-    return [Message(role=turn["role"], content=turn["content"]) for turn in prompt], responses, rewards
-
-
-def _is_message(turn: object) -> bool:
-    return isinstance(turn, dict) and all(isinstance(turn.get(name), str) for name in ("role", "content"))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _answered(record: object) -> tuple[list[Message], list[tuple[str, float]]]:
+    """A record's prompt, and each response with its reward."""
+    asked = fields.messages_of_text(fields.value(record, "prompt"))
+    prompt = chats.messages(record, "prompt") if isinstance(asked, list) else chats.user_turn(record, "prompt")
+    if any(markup.found(turn["content"]) for turn in prompt) and not isinstance(asked, list):
+        raise BadRecord("markup", "a text that a chat template made cannot be taken apart again: export the messages")
+    responses, rewards = fields.items(record, "responses"), fields.items(record, "rewards")
+    if len(responses) != len(rewards):
+        raise BadRecord("wrong_layout", f"{len(responses)} responses, {len(rewards)} rewards")
+    answers = []
+    for response, reward in zip(responses, rewards, strict=True):
+        found = Response(prompt, fields.as_text(response, "a response"), fields.as_number(reward, "a reward"))
+        check_response(found)
+        if abs(found.score) > FLOAT32_MAX:
+            raise BadRecord("not_a_number", f"a reward is {found.score:g}, beyond what a table's reward can be")
+        answers.append((response, found.score))
+    return prompt, answers

@@ -5,16 +5,25 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from itertools import combinations
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from rlhf_data.sources.records import BadRecord, Comparison, Response, compared
+from rlhf_data.sources.unread import noted
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
+TURNS = re.compile(r'\s*\[\s*\{\s*"(role|from|content|value)"\s*:')
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.IGNORECASE | re.ASCII)
+UNRATED = {"", "n/a", "na", "nan", "none", "null", "-"}  # as CSV and its writers spell that there is no number
+SHOWN = 40  # characters of a value in a message
 NAMES = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
 NAMES_SHOWN = 12  # field names that a message lists
 
@@ -33,6 +42,15 @@ def value(record: object, *names: str) -> Any:
     raise BadRecord("wrong_layout", f"no field {wanted}; it has: {', '.join(shown) or 'none'}")
 
 
+def value_or_none(record: object, *names: str) -> Any:
+    """The first of the fields `names` that is there and not null; None where there is none."""
+    if isinstance(record, dict):
+        for name in names:
+            if record.get(name) is not None:
+                return record[name]
+    return None
+
+
 def text(record: object, *names: str) -> str:
     """A field's text, stripped; it may be empty, which `filters` judges."""
     return as_text(value(record, *names), f"field {names[0]!r}")
@@ -49,6 +67,10 @@ def as_text(found: object, what: str) -> str:
     """The value as text, stripped; raises `BadRecord` where it is no text."""
     if not isinstance(found, str):
         raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not text")
+    if TURNS.match(found):
+        raise BadRecord(
+            "json_text", f"{what} is a list of messages that was written as text, and this format reads text"
+        )
     try:
         found.encode()
     except UnicodeEncodeError as error:
@@ -58,8 +80,8 @@ def as_text(found: object, what: str) -> str:
 
 
 def items(record: object, name: str) -> list[Any]:
-    """A field's list, which has at least one item."""
-    found = value(record, name)
+    """A field's list, which has an item; one of messages may be written as JSON text, as CSV files hold it."""
+    found = messages_of_text(value(record, name))
     if not isinstance(found, list):
         raise BadRecord("wrong_layout", f"field {name!r} is {_type(found)}, not a list")
     if not found:
@@ -68,56 +90,71 @@ def items(record: object, name: str) -> list[Any]:
 
 
 def as_number(found: object, what: str) -> float:
-    """The value as a finite number; raises `BadRecord` for anything else, text that spells a number included."""
-    if isinstance(found, bool) or not isinstance(found, int | float):
+    """The value as a finite number, in whichever way the file's format spells it.
+
+    Integers, floats and decimals of any library, text that spells one, true and false (1 and 0). Raises `BadRecord`:
+    `unrated` for what says that nobody gave a number (null, NaN, N/A, empty text), `not_a_number` for one that a table
+    cannot hold as it is, `wrong_layout` for the rest.
+    """
+    if found is None or (isinstance(found, str) and found.strip().lower() in UNRATED):
+        raise BadRecord("unrated", f"{what} is {'null' if found is None else repr(found)}")
+    if isinstance(found, str):
+        if not NUMBER.fullmatch(found.strip()):
+            raise BadRecord("wrong_layout", f"{what} is text, not a number: {found[:SHOWN]!r}")
+        found = Decimal(found.strip())
+    if not isinstance(found, Real | Decimal):
         raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not a number")
     try:
         number = float(found)
     except OverflowError:
         number = math.inf
+    if math.isnan(number):
+        raise BadRecord("unrated", f"{what} is NaN")
     if not math.isfinite(number):
         raise BadRecord("not_a_number", f"{what} is not finite")
+    if isinstance(found, Integral | Decimal) and found == int(found) and int(number) != int(found):
+        raise BadRecord("not_a_number", f"{what} has more digits than a table's number can hold")
     return number
 
 
 def number(record: object, *names: str) -> float:
-    """A field that is a finite number."""
+    """A field's finite number; null says that nobody gave one, which is another fault than a field that is absent."""
+    if isinstance(record, dict) and any(name in record for name in names):
+        return as_number(value_or_none(record, *names), f"field {names[0]!r}")
     return as_number(value(record, *names), f"field {names[0]!r}")
 
 
-def score(record: object, *names: str) -> float:
-    """A field's number; null and N/A say that nobody gave one, which is another fault than a wrong layout."""
-    for name in names:
-        if isinstance(record, dict) and name in record and record[name] in (None, "N/A"):
-            raise BadRecord("unrated", f"field {name!r} is {'null' if record[name] is None else 'N/A'}")
-    return number(record, *names)
+def optional_number(record: object, *names: str) -> float | None:
+    """The number of the first of the fields that is there; None where there is none, or nobody gave it."""
+    return optional_as_number(value_or_none(record, *names), f"field {names[0]!r}")
 
 
-def optional_number(record: object, name: str) -> float | None:
-    """A field's number, also one written as text; None where it is absent, null or other text."""
-    found = record.get(name) if isinstance(record, dict) else None
-    if isinstance(found, str):
-        try:
-            found = float(found)
-        except ValueError:
-            return None
-    return None if found is None else as_number(found, f"field {name!r}")
-
-
-def whole(rating: str) -> int:
-    """A rating written as text."""
+def optional_as_number(found: object, what: str) -> float | None:
+    """As `as_number`, but None where nobody gave the number."""
     try:
-        return int(rating[:9])
-    except ValueError as error:
-        raise BadRecord("unrated", f"a rating is {rating[:40]!r}") from error
+        return as_number(found, what)
+    except BadRecord as bad:
+        if bad.rule == "unrated":
+            return None
+        raise
+
+
+def rating(found: str) -> float:
+    """A rating written as text; raises `BadRecord` (`unrated`) where it spells no number."""
+    try:
+        return as_number(found, "a rating")
+    except BadRecord as bad:
+        raise BadRecord("unrated", f"a rating is {found[:SHOWN]!r}") from bad
 
 
 def boolean(record: object, name: str) -> bool:
-    """A field that is true or false."""
+    """A field that is true or false, also as 1 or 0, or as text."""
     found = value(record, name)
-    if not isinstance(found, bool):
-        raise BadRecord("wrong_layout", f"field {name!r} is {_type(found)}, not a boolean")
-    return found
+    spelt = {"true": True, "false": False}.get(found.strip().lower(), found) if isinstance(found, str) else found
+    try:
+        return {0.0: False, 1.0: True}[as_number(spelt, f"field {name!r}")]
+    except (KeyError, BadRecord) as bad:
+        raise BadRecord("wrong_layout", f"field {name!r} is {_type(found)}, not a boolean") from bad
 
 
 def choice(record: object, name: str) -> int:
@@ -172,5 +209,20 @@ def usable(make: Callable[[Item], Made], found: Iterable[Item]) -> list[Made]:
     return made
 
 
+def messages_of_text(found: object) -> object:
+    """The list of messages that a text spells as JSON; any other value as it is."""
+    return _parsed(found) if isinstance(found, str) else found
+
+
+def _parsed(text: str) -> object:
+    if not TURNS.match(text):
+        return text
+    try:
+        return noted(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
 def _type(found: object) -> str:
+    found = dict(found) if isinstance(found, dict) else found
     return "null" if found is None else NAMES.get(type(found), type(found).__name__)

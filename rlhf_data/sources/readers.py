@@ -50,10 +50,14 @@ def records(path: Path) -> Iterator[object]:
     """
     suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     zipped = path.name.lower().endswith(".gz")
-    readers = {"jsonl": _json_lines, "json": _json_array, "csv": _csv_rows, "parquet": _parquet_rows}
+    readers = {
+        **dict.fromkeys(("jsonl", "ndjson"), _json_lines),
+        **{"json": _json_array, "parquet": _parquet_rows},
+        **dict.fromkeys(("csv", "tsv"), _csv_rows),
+    }
     if suffix not in readers or (zipped and suffix == "parquet"):
         raise SourceError(
-            f"{path}: unknown suffix\n  sources are .jsonl, .json and .csv, each also with .gz, and .parquet"
+            f"{path}: unknown suffix\n  sources are .jsonl, .ndjson, .json, .csv, .tsv, all also with .gz, and .parquet"
         )
     _check_present(path)
     return _guarded(path, readers[suffix](path))
@@ -128,7 +132,8 @@ def _csv_rows(path: Path) -> Iterator[object]:
     with _open(path) as file:
         # lines are split before they are decoded, so that csv sees quoted newlines as they are
         lines = (line.decode().removeprefix(BOM if number == 0 else "") for number, line in enumerate(file))
-        rows = csv.reader(lines, strict=True)
+        first = next(lines, "")
+        rows = csv.reader(chain([first], lines), strict=True, delimiter=_delimiter(first))
         try:
             header = next(rows, [])
             for values in rows:
@@ -141,7 +146,14 @@ def _csv_rows(path: Path) -> Iterator[object]:
                     )
                 yield dict(zip(header, values, strict=True))
         except csv.Error as error:
-            raise SourceError(f"{path}: line {rows.line_num} is not CSV: {error}\n  was it cut short?") from error
+            cure = "its lines end in CR alone: write it anew" if "\r" in first.strip() else "was it cut short?"
+            said = str(error).split(" - ")[0]
+            raise SourceError(f"{path}: line {rows.line_num} is not CSV: {said}\n  {cure}") from error
+
+
+def _delimiter(header: str) -> str:
+    """What stands between the names: a tab, or the semicolon of spreadsheets where the comma is a decimal point."""
+    return max(",;\t", key=lambda one: (header.count(one), one == ","))
 
 
 def _parquet_rows(path: Path) -> Iterator[object]:
@@ -161,7 +173,9 @@ def pinned(root: Path, source: Pinned) -> Iterator[object]:
     """
     pattern = str(source.path)
     path = root / pattern
-    paths = sorted(root.glob(pattern)) if "*" in pattern else [path]
+    # a pattern may start from the file system's root, which `glob` takes from that root alone
+    place = Path(path.anchor) if Path(pattern).is_absolute() else root
+    paths = sorted(place.glob(pattern.removeprefix(place.anchor))) if "*" in pattern else [path]
     if not paths:
         raise SourceError(f"{path}: no such file\n  correct `ingest.root` or the source's `path` in the params")
     for one in paths:

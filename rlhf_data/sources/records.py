@@ -44,6 +44,16 @@ class Response(NamedTuple):
 Row = Comparison | Conversation | Prompt | Response
 
 
+def texts(row: Row) -> list[str]:
+    """All that a row says: the contents of its messages, and its responses."""
+    if isinstance(row, Conversation):
+        return [turn["content"] for turn in row.messages]
+    said = [turn["content"] for turn in row.prompt]
+    if isinstance(row, Comparison):
+        return [*said, row.chosen, row.rejected]
+    return [*said, row.response] if isinstance(row, Response) else said
+
+
 class BadRecord(ValueError):  # noqa: N818  # the record is at fault, not the program
     """A record that a source drops: `rule` names why in snake_case, `detail` says what was found."""
 

@@ -14,26 +14,30 @@ from rlhf_data.sources.records import BadRecord, Comparison
 # a tag needs its blank line: a bare `Human:` also occurs inside turns
 HH_TAG = re.compile(r"\n\n(Human|Assistant):")
 WEBGPT_TAG = re.compile(r"\n\n## (Human|Assistant):(?=\n|\Z)")
+ANSWER_TAG = re.compile(r"^Assistant:", re.MULTILINE)
 ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
 def is_dialogue(text: str) -> bool:
     """Whether a text starts with a speaker's tag."""
-    return text.startswith(("Human:", "Assistant:", "## Human:\n", "## Assistant:\n"))
+    return text.startswith(("Human:", "Assistant:", *(f"## {name}:{end}" for name in ROLES for end in ("\n", "\r"))))
 
 
 def turns(dialogue: str) -> list[Message]:
     """The turns of a dialogue in either layout, contents stripped; raises `BadRecord` for any other text."""
     # a record's text comes stripped, so the blank line before the first tag is put back
-    dialogue = f"\n\n{dialogue.strip()}"
+    dialogue = "\n\n" + dialogue.replace("\r\n", "\n").replace("\r", "\n").strip()
     tag = WEBGPT_TAG if dialogue.startswith("\n\n## ") else HH_TAG
     before, *pieces = tag.split(dialogue)
     if before.strip() or not pieces:
         raise BadRecord("wrong_layout", "the text does not start with 'Human:' or '## Human:'")
-    return [
+    found: list[Message] = [
         {"role": ROLES[name], "content": content.strip()}
         for name, content in zip(pieces[::2], pieces[1::2], strict=True)
     ]
+    if any(turn["role"] == "user" and ANSWER_TAG.search(turn["content"]) for turn in found):
+        raise BadRecord("leftover_tag", "a user's turn holds a line 'Assistant:' without a blank line before it")
+    return found
 
 
 def prompt(dialogue: list[Message]) -> list[Message]:

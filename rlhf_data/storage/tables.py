@@ -129,13 +129,33 @@ def check(table: pl.DataFrame, schema: type[S], path: Path) -> dy.DataFrame[S]:
             + "".join(f"\n  column {name} is unknown" for name in sorted(unknown))
         )
     try:
-        good, failure = schema.filter(table.select(columns), cast=True)
+        table = table.select(columns)
+        _refuse_changed(table, schema, path)
+        good, failure = schema.filter(table, cast=True)
     except (dy.exc.SchemaError, pl.exceptions.PolarsError) as error:
         raise TableError(f"{path}: not a valid {schema.__name__} table: {error}") from error
     if broken := failure.counts():
         lines = "".join(f"\n  {rule}: broken by {rows} of {table.height} rows" for rule, rows in broken.items())
         raise TableError(f"{path}: not a valid {schema.__name__} table{lines}")
     return good
+
+
+def _refuse_changed(table: pl.DataFrame, schema: type[dy.Schema], path: Path) -> None:
+    """Raises `TableError` where a number would become another in the schema's type, as 1.5 does among integers.
+
+    Digits that a type has no room for (Float64 to Float32) are no other number; what cannot be cast the schema tells.
+    """
+    for name, kind in schema.create_empty().schema.items():
+        column = table[name]
+        if column.dtype == kind or not (column.dtype.is_numeric() and kind.is_numeric()):
+            continue
+        cast = column.cast(kind, strict=False)
+        other = cast.is_infinite() & column.is_finite() if kind.is_float() else cast.cast(column.dtype) != column
+        if changed := other.sum():
+            raise TableError(
+                f"{path}: not a valid {schema.__name__} table\n"
+                f"  {name}: {changed} of {table.height} values cannot be held as {kind}"
+            )
 
 
 def read_parts(path: Path, schema: type[dy.Schema]) -> dict[str, pl.DataFrame]:

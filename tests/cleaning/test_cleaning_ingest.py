@@ -153,8 +153,7 @@ def test_too_long_counts_characters_and_comes_after_layout() -> None:
             raise BadRecord("wrong_layout", "y")
         return [Prompt([{"role": "user", "content": record}])]
 
-    # two quotes stand around the text
-    records = ["é" * 98, "x" * 99, "y" * 99]
+    records = ["é" * 100, "x" * 101, "y" * 99]
     cleaned = ingest.clean(records, parse, source="zoo", kind="prompts", max_chars=100)
     assert rules(cleaned) == [(1, "too_long", "101 characters; at most 100"), (2, "wrong_layout", "y")]
 

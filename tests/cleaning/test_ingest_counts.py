@@ -22,7 +22,9 @@ def rejected(drops: list[Drop]) -> pl.DataFrame:
 
 
 def counted(rows: list[tuple[str, str, int, int, int]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=Counts.create_empty().schema, orient="row")
+    noted = {"zoo": ([{"field": "tags", "records": 7}, {"field": "votes", "records": 2}], 3)}
+    whole = [(*row, *noted.get(row[0], ([], 0))) for row in rows]
+    return pl.DataFrame(whole, schema=Counts.create_empty().schema, orient="row")
 
 
 EARLY = rejected([("zoo", 1, "empty_turn"), ("zoo", 4, "empty_turn"), ("zoo", 2, "too_long"), ("ark", 0, "duplicate")])
@@ -42,13 +44,13 @@ def test_every_source_has_its_rejects() -> None:
 def test_the_report_adds_up() -> None:
     rejects = ingest_counts.by_source(["zoo", "ark", "farm"], [EARLY, LATE])
     assert ingest_counts.report(INGESTED, rejects, LATE).rows() == [
-        ("ark", "kept", 4),
-        ("ark", "duplicate", 1),
-        ("ark", "prompt_too_long", 1),
-        ("farm", "kept", 3),
-        ("zoo", "kept", 7),
-        ("zoo", "empty_turn", 2),
-        ("zoo", "too_long", 1),
+        ("ark", "kept", 4, "", 0),
+        ("ark", "duplicate", 1, None, None),
+        ("ark", "prompt_too_long", 1, None, None),
+        ("farm", "kept", 3, "", 0),
+        ("zoo", "kept", 7, "tags 7; votes 2", 3),
+        ("zoo", "empty_turn", 2, None, None),
+        ("zoo", "too_long", 1, None, None),
     ]
 
 
@@ -72,12 +74,12 @@ def test_tables_of_all_sources() -> None:
     pools = [pl.DataFrame([(source, 0, "a", prompt, None)], schema=schema, orient="row") for source in ("zoo", "ark")]
     ingested = {
         "zoo": Cleaned("prompts", pools[0], rejected([("zoo", 1, "too_long")]), 2, 1),
-        "ark": Cleaned("prompts", pools[1], rejected([]), 1, 1),
+        "ark": Cleaned("prompts", pools[1], rejected([]), 1, 1, {"tags": 1}, 2),
     }
     assert ingest_counts.of_kind(ingested, "prompts")["source"].to_list() == ["zoo", "ark"]
     assert ingest_counts.of_kind(ingested, "instructions").height == 0
     assert ingest_counts.rejects(ingested)["source"].to_list() == ["zoo"]
     assert tables.check(ingest_counts.counts(ingested), Counts, Path("counts")).rows() == [
-        ("zoo", "prompts", 2, 1, 1),
-        ("ark", "prompts", 1, 1, 1),
+        ("zoo", "prompts", 2, 1, 1, [], 0),
+        ("ark", "prompts", 1, 1, 1, [{"field": "tags", "records": 1}], 2),
     ]

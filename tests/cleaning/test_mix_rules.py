@@ -169,7 +169,7 @@ def test_whatever_the_rules_every_comparison_is_accounted_for(seed: int) -> None
         .value_counts()
         .select("source", kind=pl.lit("preferences"), raw="count", kept="count", rows="count")
     )
-    ingested = Counts.cast(offered.with_columns(pl.col("raw", "kept", "rows").cast(pl.UInt32)))
+    ingested = Counts.cast(offered.with_columns(unread=pl.lit([]), markup=0))
 
     kept, dropped = clean(of_sources(table, wanted.sources), rules, against, mix="some", seed=seed)
     sides = mix(kept, wanted, held_out=0.3, seed=seed)._asdict()

@@ -23,7 +23,7 @@ SECOND = [(f"second {prompt}", "second", prompt) for prompt in "abijk"]
 def preferences(rows: list[tuple[str, str, str]]) -> pl.DataFrame:
     columns = pl.DataFrame(rows, schema=["pair_id", "source", "prompt_id"], orient="row").with_row_index("row")
     return columns.with_columns(
-        prompt=pl.lit([{"role": "user", "content": "Name a fish."}]),
+        prompt=pl.concat_list(pl.struct(role=pl.lit("user"), content=pl.col("prompt_id") + " 1230")),
         chosen=pl.lit("A carp."),
         rejected=pl.lit("A whale."),
         chosen_score=pl.lit(None, pl.Float64),

@@ -15,7 +15,12 @@ from rlhf_data.hashing import content_id, conversation_id
 from rlhf_data.params.cleaning import ContaminationParams, EvaluationSet, NearDuplicateParams
 from rlhf_data.schemas import PromptPool, Rejects
 
-PROMPT = [{"role": "user", "content": "Name a fish."}]
+
+def asked(prompt_id: str) -> list[dict[str, str]]:
+    """With seed 0, the prompts of b, c, i and j are held out at a share of 0.25."""
+    return [{"role": "user", "content": f"{prompt_id} 1230"}]
+
+
 ITERATIONS = ["iter1", "iter2"]
 MANY = [("zoo", n, f"prompt {n}", 5) for n in range(400)]
 
@@ -23,7 +28,7 @@ MANY = [("zoo", n, f"prompt {n}", 5) for n in range(400)]
 def pool(rows: list[tuple[str, int, str, int]]) -> pl.DataFrame:
     schema: dict[str, Any] = {**PromptPool.create_empty().schema, "prompt_tokens": pl.UInt32}
     return pl.DataFrame(
-        [(source, row, prompt_id, PROMPT, None, tokens) for source, row, prompt_id, tokens in rows],
+        [(source, row, prompt_id, asked(prompt_id), None, tokens) for source, row, prompt_id, tokens in rows],
         schema=schema,
         orient="row",
     )
@@ -54,9 +59,9 @@ def test_long_and_repeated_prompts_are_dropped_on_the_record() -> None:
     )
     assert kept.select("source", "row", "prompt_id").rows() == [("ark", 7, "a"), ("zoo", 2, "c")]
     assert rejects.rows() == [
-        ("zoo", 0, "duplicate", "of ark row 7", json.dumps({"prompt": PROMPT})),
-        ("zoo", 1, "prompt_too_long", "11 tokens, at most 10", json.dumps({"prompt": PROMPT})),
-        ("zoo", 3, "duplicate", "of zoo row 2", json.dumps({"prompt": PROMPT})),
+        ("zoo", 0, "duplicate", "of ark row 7", json.dumps({"prompt": asked("a")})),
+        ("zoo", 1, "prompt_too_long", "11 tokens, at most 10", json.dumps({"prompt": asked("b")})),
+        ("zoo", 3, "duplicate", "of zoo row 2", json.dumps({"prompt": asked("c")})),
     ]
     Rejects.validate(rejects, cast=True)
 

@@ -31,7 +31,7 @@ def refusal(complete: str, *, prompts: int = 3, pairs: int = 6, raw: int = 10, d
             table5.table(found, abouts),
             [complete],
             ingested=pl.DataFrame(
-                [("zoo", "preferences", raw, 6, pairs)], schema=Counts.create_empty().schema, orient="row"
+                [("zoo", "preferences", raw, 6, pairs, [], 0)], schema=Counts.create_empty().schema, orient="row"
             ),
             rejects=pl.DataFrame(rejects, schema=Rejects.create_empty().schema, orient="row"),
             abouts=abouts,

@@ -181,7 +181,8 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     for table in ("mixes/all", "prompts"):
         kept = pl.read_parquet(data / table / "*.parquet").filter(pl.col("source").is_in(["mine", "asked"]))
         assert [prompt[0]["content"] for prompt in kept["prompt"].to_list()] == ["Name a fish."]
-    assert ("asked", "contaminated", 1) in pl.read_csv(reports / "cleaning.csv").rows()
+    counted = pl.read_csv(reports / "cleaning.csv").select("source", "rule", "rows")
+    assert ("asked", "contaminated", 1) in counted.rows()
     assert ("all", "mine", "contaminated", 1) in pl.read_csv(reports / "mixes.csv").rows()
     assert "| mine | hh_rlhf | pairs.jsonl | not pinned | MIT | human |" in (reports / "cards/all.md").read_text()
 

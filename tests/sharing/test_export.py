@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 import small_project
+from hypothesis import given
+from hypothesis import strategies as st
 from small_project import command
 
 from rlhf_data.errors import StorageError, TableError
@@ -134,22 +137,102 @@ def test_a_damaged_object_is_not_exported(project: Path, tmp_path: Path) -> None
     small_project.flip(bad)
 
 
-def test_records_that_cannot_be_taken() -> None:
-    for change, says in (
-        ({"prompt": "<|user|>Name a fish."}, "record 1: prompt is no list of messages"),
-        ({"prompt": []}, "record 1: prompt is no list of messages"),
-        ({"prompt": [{"role": "assistant", "content": "Hm."}]}, "ends with assistant, not with user"),
-        ({"responses": [1, 2]}, "responses is no list of texts"),
-        ({"rewards": [1.0, float("nan")]}, "rewards is no list of finite numbers"),
-        ({"rewards": [1.0]}, "2 responses, 1 rewards"),
-        ({"responses": [], "rewards": []}, "0 responses, 0 rewards"),
-    ):
-        with pytest.raises(TableError, match=says):
-            exchange.from_scored_records([RECORD, {**RECORD, **change}], **ASKED)  # type: ignore[arg-type]
-    with pytest.raises(TableError, match="record 0: no responses, rewards"):
-        exchange.from_scored_records([{"prompt": []}], **ASKED)  # type: ignore[arg-type]
-    with pytest.raises(TableError, match="no records"):
+TREE = {"prompt": [{"role": "user", "content": "Name a tree."}], "responses": ["An oak."], "rewards": [0.5]}
+
+
+@pytest.mark.parametrize(("change", "rule"), [
+    ({"prompt": "<|user|>Name a fish."}, "markup"),
+    ({"prompt": []}, "wrong_layout"),
+    ({"prompt": [{"role": "assistant", "content": "Hm."}]}, "turns_out_of_order"),
+    ({"prompt": [{"role": "narrator", "content": "Once."}, *PROMPT]}, "unknown_role"),
+    ({"prompt": [{"role": "user", "content": " "}]}, "empty_turn"),
+    ({"prompt": [{"role": "user", "content": "a \ud83d"}]}, "not_unicode"),
+    ({"responses": [1, 2]}, "wrong_layout"),
+    ({"responses": ["A carp.", ""]}, "empty_turn"),
+    ({"responses": ["A \ud83d carp.", "Tea."]}, "not_unicode"),
+    ({"responses": [{"text": "A carp."}, {"text": "Tea."}]}, "wrong_layout"),
+    ({"rewards": [1.0, float("nan")]}, "unrated"),
+    ({"rewards": [1.0, None]}, "unrated"),
+    ({"rewards": [1.0, "good"]}, "wrong_layout"),
+    ({"rewards": [1.0, 1e39]}, "not_a_number"),
+    ({"rewards": [1.0, 10**400]}, "not_a_number"),
+    ({"rewards": [1.0]}, "wrong_layout"),
+    ({"responses": [], "rewards": []}, "wrong_layout"),
+    ({"responses": ["x"] * 300, "rewards": [1] * 300}, "too_many_responses"),
+])  # fmt: skip
+def test_a_record_that_cannot_be_taken_is_rejected_and_the_others_are_not(change: dict[str, Any], rule: str) -> None:
+    made = exchange.from_scored_records([TREE, {**RECORD, **change}], **ASKED)  # type: ignore[arg-type]
+    assert made["rejects"].select("row", "rule").rows() == [(1, rule)]
+    assert made["rewards"].select("sample", "reward").rows() == [(0, 0.5)]
+    with pytest.raises(TableError, match=f"none of 1 records can be used; the first: {rule}, "):
+        exchange.from_scored_records([{**RECORD, **change}], **ASKED)  # type: ignore[arg-type]
+
+
+def test_no_record_is_an_error() -> None:
+    with pytest.raises(TableError, match="none of 0 records"):
         exchange.from_scored_records([], **ASKED)  # type: ignore[arg-type]
+
+
+def test_a_prompt_of_text_and_of_messages_in_any_spelling_is_one() -> None:
+    asked = [
+        PROMPT,
+        "Name a fish.",
+        "Name a fish.\r\n",
+        json.dumps(PROMPT),
+        [{"from": "human", "value": " Name a fish."}],
+    ]
+    made = exchange.from_scored_records([{**RECORD, "prompt": one} for one in asked], **ASKED)  # type: ignore[arg-type]
+    assert made["prompts"].height == 1
+    assert made["rewards"]["sample"].to_list() == list(range(10))
+
+
+@given(st.lists(st.one_of(
+    st.integers(-(2**24), 2**24), st.floats(-1e6, 1e6, width=32), st.booleans(),
+    st.decimals(-1000, 1000, places=2), st.floats(-1e6, 1e6, width=32).map(repr), st.integers(-99, 99).map(str),
+), min_size=1, max_size=9))  # fmt: skip
+def test_a_reward_is_what_the_file_says_whatever_came_before(rewards: list[Any]) -> None:
+    """Whole numbers first, then others: no type is guessed from the first rows."""
+    records = [{**RECORD, "responses": ["A carp."], "rewards": [5]}] * 200
+    records += [{**TREE, "prompt": f"Name tree {n}.", "rewards": [one]} for n, one in enumerate(rewards)]
+    made = exchange.from_scored_records(records, **ASKED)  # type: ignore[arg-type]
+    found = made["rewards"]["reward"].to_list()[200:]
+    assert found == [pl.Series([float(one)], dtype=pl.Float32)[0] for one in rewards]
+
+
+@pytest.mark.parametrize("iteration", ["v1", "iter", "iter0", "iter256", "1", "iter1/x", "../iter1"])
+def test_an_iteration_that_is_none_is_refused_in_one_line(tmp_path: Path, iteration: str) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(RECORD))
+    asked = ["import", "a.jsonl", "--iteration", iteration, "--finish-reason", "stop", "--out", "back"]
+    assert "is no iteration; they are iter1, iter2" in command(*asked, cwd=tmp_path, code=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_an_import_that_is_killed_leaves_nothing_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(RECORD))
+    asked = ["import", "a.jsonl", "--iteration", "iter1", "--finish-reason", "stop", "--out", "back"]
+    replace, moved = os.replace, []
+
+    def killed(source: Any, target: Any) -> None:
+        if "partial" in str(Path(source).parent):
+            moved.append(target)
+        if len(moved) == 3:
+            os._exit(9)
+        replace(source, target)
+
+    process = os.fork()
+    if process == 0:
+        monkeypatch.setattr(os, "replace", killed)
+        command(*asked, cwd=tmp_path)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+    assert (tmp_path / "back/prompts/iter1.parquet").exists()
+
+    command(*asked, cwd=tmp_path)
+    files = sorted(
+        path.relative_to(tmp_path / "back").as_posix() for path in (tmp_path / "back").rglob("*") if path.is_file()
+    )
+    assert files == ["generations/iter1/part-00000.parquet", "prompts/iter1.parquet", "rewards/iter1.parquet",
+                     "scores/iter1/imported.parquet"]  # fmt: skip
 
 
 def test_a_prompt_that_comes_twice_keeps_all_its_responses() -> None:

@@ -155,7 +155,8 @@ def test_five_per_cent_more_prompts_send_little(origin: Path, tmp_path: Path, s3
 
 def write_generations(project: Path, sizes: dict[str, int]) -> None:
     """The table as the stage lays it out: the prompts that the shard of a pool takes, in its order, in parts."""
-    pool = pl.DataFrame({"prompt_id": [f"{number:032x}" for number in range(600)]})
+    ids = [f"{number:032x}" for number in range(600)]
+    pool = pl.DataFrame({"prompt_id": ids, "prompt": [[{"role": "user", "content": one}] for one in ids]})
     shards = prompt_shards.deal(pool, sizes | {"dev": 1, "test": 1}, shards=1, held_out=0.2, seed=0)
     shutil.rmtree(project / "data/generations/iter1")
     parts = responses.parts(small_project.answers(shards["iter1"]["prompt_id"].to_list()), prompts=PART_PROMPTS)

@@ -72,7 +72,7 @@ EXPECTED: dict[tuple[str, str], list[Any]] = {
         "tie",
         [Comparison(said("Pick."), "B", "A", 3.0, 1.0), Comparison(said("Pick."), "B", "C", 3.0, 1.0)],
         "no_pair",
-        "not_a_number",
+        "unrated",
         "empty_turn",
         "wrong_layout",
     ],

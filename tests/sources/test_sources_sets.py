@@ -304,7 +304,7 @@ EXPECTED: list[tuple[str, str, dict[str, Any], list[Any]]] = [
             [Comparison(ENTROPY, "Melting ice.", "Entropy.", None, 4.0)],
             "different_history",
             "odd_length",
-            "wrong_layout",
+            [Comparison(said("Hi."), "Hello!", "No.", 1.0, 0.0)],
         ],
     ),
     ("reward_bench", "preferences", {}, BENCH),
@@ -445,14 +445,15 @@ def test_responses_of_one_record_each_are_paired_whenever_they_come() -> None:
     assert found.table.select("row", "chosen", "rejected", "margin").rows() == [
         (0, "A carp.", "A whale.", 3.0),
         (3, "A perch.", "A whale.", 3.0),
+        (1, "A wren.", "A bee.", 3.5),  # true and 0, whose mean is 0.5
         (3, "A perch.", "A carp.", 3.5),  # record 8 has the text of record 0 with a score of 0
     ]
     assert found.rejects.select("row", "rule").rows() == [
-        *((1, "no_pair"), (4, "no_pair"), (5, "wrong_layout"), (6, "wrong_layout"), (7, "empty_turn")),
+        *((4, "no_pair"), (5, "wrong_layout"), (7, "empty_turn")),
         (9, "wrong_layout"),
     ]
-    assert (found.raw, found.kept) == (10, 4)
-    assert '"A wren."' in found.rejects["raw"][0]
+    assert (found.raw, found.kept) == (10, 6)
+    assert '"Name a tree."' in found.rejects["raw"][0]
 
 
 @pytest.mark.parametrize("pairing", ["best_random", "top4_random"])

@@ -5,13 +5,14 @@ r"""A raw record of a public data set → our rows, or a `BadRecord`: one module
 
 A format has a function for each kind it can give: `preferences`, `instructions`, `prompts`. What it leaves open is a
 keyword parameter of the function, filled from the option of the same name in the source's params (`params/sources.py`).
-The format of one data set says in `ABOUT` whose it is. `fields`, `chats` and `transcripts` are what several formats
+The format of one data set says in `ABOUT` whose it is. Which fields a format reads is seen when it reads (`unread`);
+those that it knowingly leaves stand in its `LEAVES`. `fields`, `chats` and `transcripts` are what several formats
 share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -45,6 +46,12 @@ def parser(format: str, kind: str, options: Mapping[str, object] | None = None) 
 def about(format: str) -> About | None:
     """Whose data set a format is of; None for a layout that many data sets share."""
     found: About | None = getattr(_module(format), "ABOUT", None)
+    return found
+
+
+def leaves(format: str) -> Collection[str]:
+    """Fields of its records that a format knowingly does not read (`LEAVES`)."""
+    found: Collection[str] = getattr(_module(format), "LEAVES", ())
     return found
 
 

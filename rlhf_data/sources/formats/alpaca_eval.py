@@ -28,7 +28,7 @@ ABOUT = About(
 
 
 def preferences(record: Any) -> list[Comparison]:
-    preference = fields.score(record, "preference")
+    preference = fields.number(record, "preference")
     if preference in (0, 1.5):
         raise BadRecord("tie", f"the preference is {preference}")
     if not 1 <= preference <= 2:

@@ -26,7 +26,7 @@ ABOUT = About(
 
 def preferences(record: Any, *, drop_ties: bool) -> list[Comparison]:
     """No record of the released set is missing, so equal ratings stay by default."""
-    high, low = (fields.score(record, f"{side}_rating") for side in ("chosen", "rejected"))
+    high, low = (fields.number(record, f"{side}_rating") for side in ("chosen", "rejected"))
     if drop_ties and high == low:
         raise BadRecord("tie", f"both responses score {high}")
     chosen, rejected = (fields.text(record, f"{side}_response") for side in ("chosen", "rejected"))

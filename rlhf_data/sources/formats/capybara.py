@@ -30,7 +30,7 @@ ABOUT = About(
 
 def preferences(record: Any, *, drop_ties: bool) -> list[Comparison]:
     """No record of the released set is missing, so equal ratings stay by default."""
-    high, low = (fields.score(record, f"{side}_rating", f"rating_{side}") for side in ("chosen", "rejected"))
+    high, low = (fields.number(record, f"{side}_rating", f"rating_{side}") for side in ("chosen", "rejected"))
     if drop_ties and high == low:
         raise BadRecord("tie", f"both dialogues score {high}")
     chosen, rejected = (chats.messages(record, side) for side in ("chosen", "rejected"))

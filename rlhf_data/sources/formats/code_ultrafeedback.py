@@ -48,7 +48,7 @@ def preferences(record: Any, *, compat: bool) -> list[Comparison]:
     def response(model: str) -> Response:
         if model not in ratings:
             raise BadRecord("unrated", f"{model[:40]!r} has no annotation")
-        return Response(prompt, responses[model], fields.whole(ratings[model]), ABOUT.annotator)
+        return Response(prompt, responses[model], fields.rating(ratings[model]), ABOUT.annotator)
 
     return fields.all_pairs(fields.usable(response, responses))
 
@@ -76,6 +76,6 @@ def _by_text(prompt: list[Message], first: tuple[str, str], second: tuple[str, s
 
 def _number(rating: str) -> float | None:
     try:
-        return fields.whole(rating)
+        return fields.rating(rating)
     except BadRecord:
         return None

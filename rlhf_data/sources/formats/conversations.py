@@ -14,12 +14,12 @@ from rlhf_data.sources.records import Conversation, Prompt
 
 
 def instructions(record: Any) -> list[Conversation]:
-    return [Conversation(_turns(record))]
+    return [Conversation(_turns(record, learnt=True))]
 
 
 def prompts(record: Any) -> list[Prompt]:
     return [Prompt(chats.before_answer(_turns(record)))]
 
 
-def _turns(record: Any) -> list[Message]:
-    return chats.messages(record, "conversations", role="from", content="value", roles=chats.CHAT_ROLES)
+def _turns(record: Any, *, learnt: bool = False) -> list[Message]:
+    return chats.messages(record, "conversations", learnt=learnt)

@@ -50,7 +50,7 @@ def instructions(
     record: Any, *, prompt: str | None, system: str | None, response: str | None, messages: str | None
 ) -> list[Conversation]:
     if messages is not None:
-        return [Conversation(_dialogue(record, messages, system))]
+        return [Conversation(_dialogue(record, messages, system, learnt=True))]
     asked = _prompt(record, prompt, system)
     return [Conversation(chats.answered(asked, _answer(record, response, asked)))]
 
@@ -67,12 +67,12 @@ def _prompt(record: Any, name: str | None, system: str | None) -> list[Message]:
     return found[:-1] if found[-1] == {"role": "assistant", "content": ""} else found
 
 
-def _dialogue(record: Any, name: str | None, system: str | None) -> list[Message]:
-    found = fields.at(record, name)
+def _dialogue(record: Any, name: str | None, system: str | None, *, learnt: bool = False) -> list[Message]:
+    found = fields.messages_of_text(fields.at(record, name))
     if isinstance(found, list):
-        turns = [chats.any_turn(turn) for turn in found]
+        turns = chats.turns(found, learnt=learnt)
         if not turns:
-            raise BadRecord("wrong_layout", f"field {name!r} is an empty list")
+            raise BadRecord("wrong_layout", f"field {name!r} holds no message")
     else:
         text = fields.as_text(found, f"field {name!r}")
         turns = transcripts.turns(text) if transcripts.is_dialogue(text) else chats.asked(text, "")
@@ -84,10 +84,10 @@ def _dialogue(record: Any, name: str | None, system: str | None) -> list[Message
 
 def _answer(record: Any, name: str | None, asked: list[Message]) -> str:
     """An answer as text, or as the assistant's message, with or without those before it."""
-    found = fields.at(record, name)
+    found = fields.messages_of_text(fields.at(record, name))
     if not isinstance(found, list | dict):
         return fields.as_text(found, f"field {name!r}")
-    turns = [chats.any_turn(turn) for turn in (found if isinstance(found, list) else [found])]
+    turns = chats.turns(found if isinstance(found, list) else [found])
     if not turns or turns[-1]["role"] != "assistant":
         raise BadRecord("turns_out_of_order", f"field {name!r} does not end in the assistant's turn")
     if turns[:-1] and turns[:-1] != asked[-len(turns[:-1]) :]:
@@ -96,5 +96,4 @@ def _answer(record: Any, name: str | None, asked: list[Message]) -> str:
 
 
 def _score(record: Any, name: str | None) -> float | None:
-    found = fields.optional_at(record, name)
-    return None if found is None else fields.as_number(found, f"field {name!r}")
+    return fields.optional_as_number(fields.optional_at(record, name), f"field {name!r}")

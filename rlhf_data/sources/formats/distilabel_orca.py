@@ -35,7 +35,7 @@ def preferences(record: Any, *, system: str, drop_gsm8k: bool, min_chosen_score:
         raise BadRecord("tie", "the status is tie")
     if isinstance(record, dict) and record.get("rating", 0) is None:
         raise BadRecord("unrated", "field 'rating' is null")
-    high = fields.score(record, "chosen_score")
+    high = fields.number(record, "chosen_score")
     low = min(fields.as_number(rating, "a rating") for rating in fields.items(record, "rating"))
     if high == low:
         raise BadRecord("tie", f"both responses score {high}")

@@ -2,7 +2,8 @@
 
     {"instruction": "Translate into French.", "input": "Good evening.", "response": "Bonsoir."}
 
-The answer's field is `response` or `output`; `input` may be empty or absent.
+The answer's field is `response` or `output`; `input`, `system` and `history` (a list of earlier questions, each with
+its answer) may be empty or absent.
 """
 
 from __future__ import annotations
@@ -23,4 +24,5 @@ def prompts(record: Any) -> list[Prompt]:
 
 
 def _prompt(record: Any) -> list[Message]:
-    return chats.asked(fields.text(record, "instruction"), fields.optional_text(record, "input"))
+    asked = chats.asked(fields.text(record, "instruction"), fields.optional_text(record, "input"))
+    return chats.with_system(record, [*chats.history(record), *asked])

@@ -13,7 +13,7 @@ from rlhf_data.sources.records import Conversation, Prompt
 
 
 def instructions(record: Any) -> list[Conversation]:
-    return [Conversation(chats.messages(record, "messages"))]
+    return [Conversation(chats.messages(record, "messages", learnt=True))]
 
 
 def prompts(record: Any) -> list[Prompt]:

@@ -49,7 +49,7 @@ def _prompt(record: Any) -> list[Message]:
 
 
 def _vote(record: Any, name: str) -> int:
-    vote = fields.as_number(fields.value(record, name), f"field {name!r}")
+    vote = fields.number(record, name)
     if vote not in (0, 1, 2):
         raise BadRecord("wrong_layout", f"field {name!r} is {vote}, not 0, 1 or 2")
     return int(vote)

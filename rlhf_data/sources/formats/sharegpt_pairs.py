@@ -22,11 +22,11 @@ def prompts(record: Any) -> list[Prompt]:
 
 
 def _prompt(record: Any) -> list[Message]:
-    return chats.messages(record, "conversations", role="from", content="value", roles=chats.CHAT_ROLES)
+    return chats.messages(record, "conversations")
 
 
 def _final_turn(record: Any, side: str) -> str:
-    turn = chats.turn(fields.value(record, side), role="from", content="value", roles=chats.CHAT_ROLES)
+    turn = chats.turn(fields.value(record, side))
     if turn["role"] != "assistant":
         raise BadRecord("turns_out_of_order", f"{side} is the {turn['role']}'s turn, not the assistant's")
     return turn["content"]

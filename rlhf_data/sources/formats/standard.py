@@ -5,7 +5,7 @@
      "rejected": [{"role": "user", "content": "Which planet is closest to the sun?"},
                   {"role": "assistant", "content": "Venus, I think."}], "chosen_score": 4.5, "rejected_score": null}
 
-A score may be null, or a number as text; text that is no number is no score.
+A score may be null, or absent, or called as in the sets of others (`SCORES`); `annotator` may say who gave it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from typing import Any
 from rlhf_data.sources import chats, fields, transcripts
 from rlhf_data.sources.records import Comparison, Prompt
 
+SCORES = ("{}_score", "{}_rating", "score_{}", "rating_{}")
+
 
 def preferences(record: Any) -> list[Comparison]:
     chosen, rejected = (chats.messages(record, side) for side in ("chosen", "rejected"))
-    high, low = (fields.optional_number(record, f"{side}_score") for side in ("chosen", "rejected"))
-    return [transcripts.final_turns(chosen, rejected)._replace(chosen_score=high, rejected_score=low)]
+    high, low = (
+        fields.optional_number(record, *(name.format(side) for name in SCORES)) for side in ("chosen", "rejected")
+    )
+    comparison = transcripts.final_turns(chosen, rejected)
+    annotator = fields.optional_text(record, "annotator") or comparison.annotator
+    return [comparison._replace(chosen_score=high, rejected_score=low, annotator=annotator)]
 
 
 def prompts(record: Any) -> list[Prompt]:

@@ -59,14 +59,14 @@ def _prompt(record: Any, drop_truthfulqa: bool) -> list[Message]:
 
 def _score(completion: Any, score: str) -> float:
     name = {"fine_grained": "fine-grained_score", "overall": "overall_score"}[score]
-    return fields.score(completion, name)
+    return fields.number(completion, name)
 
 
 def _ratings(completion: Any) -> float:
     aspects = fields.value(completion, "annotations")
     if not isinstance(aspects, dict):
         raise BadRecord("wrong_layout", "field 'annotations' is not an object")
-    found = fields.usable(lambda aspect: fields.whole(fields.text(aspect, "Rating")), aspects.values())
+    found = fields.usable(lambda aspect: fields.rating(fields.text(aspect, "Rating")), aspects.values())
     if not found:
         raise BadRecord("unrated", "no aspect is rated")
     return sum(found) / len(found)

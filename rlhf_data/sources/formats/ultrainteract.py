@@ -49,4 +49,4 @@ def prompts(record: Any, *, tasks: list[str] | None) -> list[Prompt]:
 def _prompt(record: Any, tasks: list[str] | None) -> list[Message]:
     if tasks is not None and (task := fields.text(record, "task")) not in tasks:
         raise BadRecord("other_task", f"{task[:40]!r} is none of: {', '.join(tasks)}")
-    return chats.messages(record, "trajectory", role="from", content="value", roles=chats.CHAT_ROLES)
+    return chats.messages(record, "trajectory")

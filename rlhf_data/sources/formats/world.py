@@ -15,8 +15,7 @@ from rlhf_data.sources.records import BadRecord, Comparison, Conversation, Promp
 
 def preferences(record: Any) -> list[Comparison]:
     chosen_score, rejected_score, label_probability = (
-        fields.as_number(fields.value(record, name), f"field {name!r}")
-        for name in ("chosen_score", "rejected_score", "label_probability")
+        fields.number(record, name) for name in ("chosen_score", "rejected_score", "label_probability")
     )
     return [
         Comparison(
