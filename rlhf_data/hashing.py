@@ -7,6 +7,8 @@ import json
 import unicodedata
 from collections.abc import Sequence
 
+import polars as pl
+
 from rlhf_data.schemas import Message
 
 HEX_DIGITS = 32  # 128 bits: no collision is to be met in any data set
@@ -34,6 +36,12 @@ def conversation_id(messages: Sequence[Message]) -> str:
 def first_question(messages: Sequence[Message]) -> str:
     """The content of the first user turn, which decides on which side of the split a conversation falls; "" of none."""
     return next((turn["content"] for turn in messages if turn["role"] == "user"), "")
+
+
+def first_questions(table: pl.DataFrame) -> pl.Series:
+    """The `first_question` of each row's `prompt`."""
+    said = pl.element().filter(pl.element().struct.field("role") == "user").struct.field("content")
+    return table.select(pl.col("prompt").list.eval(said).list.first().fill_null("")).to_series()
 
 
 def fraction(seed: int, *parts: str) -> float:

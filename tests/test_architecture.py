@@ -39,7 +39,7 @@ ADAPTERS = {"generation", "inference", "judges", "models", "training"}
 IMPURE = (
     PLUMBING
     | ADAPTERS
-    | {"commands", "explore", "reports.dvc_plots", "sharing.repair", "sharing.verify", "sources.hub"}
+    | {"commands", "explore", "reports.dvc_plots", "sharing.placing", "sharing.repair", "sharing.verify", "sources.hub"}
 )
 HEAVY = {"torch", "transformers", "trl", "vllm", "datasets", "accelerate", "ray"}
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rlhf_data.cleaning.ingest import Cleaned
 from rlhf_data.cleaning.validation import TABLES
 from rlhf_data.errors import TableError
 from rlhf_data.schemas import Counts
+
+if TYPE_CHECKING:  # stages that count read no source
+    from rlhf_data.cleaning.ingest import Cleaned
 
 FIELDS = ("field", "records")  # of a count of unread fields
 

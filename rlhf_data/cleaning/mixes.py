@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from rlhf_data.cleaning.splits import first_questions
 from rlhf_data.errors import TableError
-from rlhf_data.hashing import fraction, is_held_out
+from rlhf_data.hashing import first_questions, fraction, is_held_out
 from rlhf_data.params.cleaning import MixParams
 
 

@@ -10,9 +10,8 @@ import polars as pl
 from rlhf_data.cleaning.decontamination import Evaluation
 from rlhf_data.cleaning.near_duplicates import repeats
 from rlhf_data.cleaning.rules import PLACE, Judge, contaminated, contents, screen
-from rlhf_data.cleaning.splits import first_questions
 from rlhf_data.errors import TableError
-from rlhf_data.hashing import fraction, is_held_out
+from rlhf_data.hashing import first_questions, fraction, is_held_out
 from rlhf_data.params.cleaning import NearDuplicateParams
 from rlhf_data.schemas import Rejects
 
