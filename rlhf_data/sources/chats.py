@@ -15,6 +15,7 @@ ROLES = {  # as OpenAI, ShareGPT and those after them call them
     **{"system": "system", "developer": "system", "user": "user", "human": "user"},
     **{"assistant": "assistant", "gpt": "assistant"},
 }
+WEIGHTS = ("weight", "loss_weight", "train")  # of a turn in the loss; `train` may be false
 ROLE, CONTENT = ("role", "from"), ("content", "value")  # a turn's fields, in either spelling
 
 
@@ -40,8 +41,8 @@ def turn(record: object, *, learnt: bool = False) -> Message:
     said = fields.value(record, *CONTENT)
     parts = said if isinstance(said, list) else [said]
     found: Message = {"role": ROLES[said_by], "content": "".join(_part(part) for part in parts).strip()}
-    weight = fields.optional_number(record, "weight")
-    if learnt and weight == 0 and found["role"] == "assistant":
+    weights = [fields.optional_number(record, name) for name in WEIGHTS]
+    if learnt and 0 in weights and found["role"] == "assistant":
         raise BadRecord("not_to_learn", "an answer has weight 0, and every answer of a conversation is learnt")
     return found
 
@@ -54,7 +55,7 @@ def with_system(record: object, turns: list[Message]) -> list[Message]:
         return turns
     if turns and turns[0]["role"] == "system":
         if turns[0]["content"] != said:
-            raise BadRecord("two_systems", "field 'system' and the first turn are two system messages")
+            raise BadRecord("two_systems", "field 'system' (or 'system_prompt') and the first turn differ")
         return turns
     return [{"role": "system", "content": said}, *turns]
 

@@ -22,6 +22,7 @@ Made = TypeVar("Made")
 
 TURNS = re.compile(r'\s*\[\s*\{\s*"(role|from|content|value)"\s*:')
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.IGNORECASE | re.ASCII)
+WHOLE = re.compile(r"[+-]?\d{1,400}", re.ASCII)
 UNRATED = {"", "n/a", "na", "nan", "none", "null", "-"}  # as CSV and its writers spell that there is no number
 SHOWN = 40  # characters of a value in a message
 NAMES = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
@@ -101,7 +102,7 @@ def as_number(found: object, what: str) -> float:
     if isinstance(found, str):
         if not NUMBER.fullmatch(found.strip()):
             raise BadRecord("wrong_layout", f"{what} is text, not a number: {found[:SHOWN]!r}")
-        found = Decimal(found.strip())
+        found = int(found) if WHOLE.fullmatch(found.strip()) else float(found)
     if not isinstance(found, Real | Decimal):
         raise BadRecord("wrong_layout", f"{what} is {_type(found)}, not a number")
     try:
@@ -112,7 +113,7 @@ def as_number(found: object, what: str) -> float:
         raise BadRecord("unrated", f"{what} is NaN")
     if not math.isfinite(number):
         raise BadRecord("not_a_number", f"{what} is not finite")
-    if isinstance(found, Integral | Decimal) and found == int(found) and int(number) != int(found):
+    if isinstance(found, Integral) and int(number) != int(found):
         raise BadRecord("not_a_number", f"{what} has more digits than a table's number can hold")
     return number
 

@@ -50,9 +50,10 @@ def about(format: str) -> About | None:
 
 
 def leaves(format: str) -> Collection[str]:
-    """Fields of its records that a format knowingly does not read (`LEAVES`)."""
-    found: Collection[str] = getattr(_module(format), "LEAVES", ())
-    return found
+    """Fields of its records that a format knowingly does not read: its `LEAVES`, and those of the layout it takes."""
+    module = _module(format)
+    reading = {module.__name__, *(getattr(module, kind).__module__ for kind in KINDS if hasattr(module, kind))}
+    return {name for one in reading for name in getattr(import_module(one), "LEAVES", ())}
 
 
 def subset(format: str, record: Any) -> str | None:

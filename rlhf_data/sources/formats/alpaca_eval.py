@@ -25,6 +25,10 @@ ABOUT = About(
     responses="LLM",
     annotator="gpt-4",
 )
+LEAVES = (
+    *("annotator", "generator_1", "generator_2", "output_1", "output_2", "preference", "price_per_example"),
+    *("time_per_example",),
+)
 
 
 def preferences(record: Any) -> list[Comparison]:

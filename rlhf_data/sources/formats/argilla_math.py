@@ -22,6 +22,7 @@ ABOUT = About(
     annotator="gpt-4",
     expected=Expected(2_418, 2_352, 2_418, prompt_tokens=36.5, chosen_tokens=276.5, rejected_tokens=265.3),
 )
+LEAVES = ("chosen_rating", "chosen_response", "rejected_rating", "rejected_response")
 
 
 def preferences(record: Any, *, drop_ties: bool) -> list[Comparison]:

@@ -26,6 +26,10 @@ ABOUT = About(
     annotator="gpt-4",
     expected=Expected(14_811, 14_740, 14_811, prompt_tokens=634.5, chosen_tokens=348.4, rejected_tokens=401.9),
 )
+LEAVES = (
+    *("chosen_model", "chosen_rating", "rating_chosen", "rating_rejected", "rejected", "rejected_model"),
+    *("rejected_rating",),
+)
 
 
 def preferences(record: Any, *, drop_ties: bool) -> list[Comparison]:

@@ -28,6 +28,7 @@ ABOUT = About(
     annotator="gpt-3.5",
     expected=Expected(10_000, 9_938, 50_156, prompt_tokens=172.8, chosen_tokens=427.6, rejected_tokens=400.6),
 )
+LEAVES = ("annotations", "annotations.rationale", "preference", "responses")
 
 
 def preferences(record: Any, *, compat: bool) -> list[Comparison]:

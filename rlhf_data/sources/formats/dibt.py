@@ -19,3 +19,4 @@ ABOUT = About(
     responses="",
     annotator="human",
 )
+LEAVES = ("agreement_ratio", "avg_rating", "kind", "num_responses", "quality", "raw_responses")

@@ -26,6 +26,10 @@ ABOUT = About(
     annotator="gpt-4",
     expected=Expected(12_859, 6_791, 6_926, prompt_tokens=153.3, chosen_tokens=165.4, rejected_tokens=260.5),
 )
+LEAVES = (
+    *("chosen", "chosen_score", "generations", "in_gsm8k_train", "labelling_model", "labelling_prompt", "order"),
+    *("original_chosen", "original_rejected", "rating", "rationale", "raw_labelling_response", "rejected", "status"),
+)
 
 
 def preferences(record: Any, *, system: str, drop_gsm8k: bool, min_chosen_score: float | None) -> list[Comparison]:

@@ -30,6 +30,7 @@ SCORES = {
     "helpfulness": ("helpfulness",),
     "all": ("helpfulness", "correctness", "coherence", "complexity", "verbosity"),
 }
+LEAVES = ("coherence", "complexity", "correctness", "helpfulness", "response", "verbosity")
 
 
 def preferences(record: Any, *, score: str) -> list[Response]:

@@ -27,6 +27,7 @@ ABOUT = About(
     # of the helpful subsets
     expected=Expected(118_263, 115_092, 115_396, prompt_tokens=160.4, chosen_tokens=82.2, rejected_tokens=73.6),
 )
+LEAVES = ("rejected",)
 
 
 def preferences(record: Any) -> list[Comparison]:

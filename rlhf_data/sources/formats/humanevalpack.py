@@ -24,6 +24,7 @@ ABOUT = About(
     responses="human",
     annotator="benchmark",
 )
+LEAVES = ("buggy_solution", "canonical_solution", "declaration", "task_id")
 
 
 def preferences(record: Any) -> list[Comparison]:

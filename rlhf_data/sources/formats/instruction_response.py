@@ -14,6 +14,8 @@ from rlhf_data.schemas import Message
 from rlhf_data.sources import chats, fields
 from rlhf_data.sources.records import Conversation, Prompt
 
+LEAVES = ("output", "response")
+
 
 def instructions(record: Any) -> list[Conversation]:
     return [Conversation(chats.answered(_prompt(record), fields.text(record, "response", "output")))]

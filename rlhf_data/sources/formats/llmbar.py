@@ -24,6 +24,7 @@ ABOUT = About(
     responses="LLM and human",
     annotator="benchmark",
 )
+LEAVES = ("label", "output_1", "output_2")
 
 
 def preferences(record: Any) -> list[Comparison]:

@@ -29,6 +29,7 @@ ABOUT = About(
 )
 TAGS = ("Human:", "Assistant:")
 TOP = 4  # open-instruct's
+LEAVES = ("answers", "answers.rank", "good_natured", "num_responses", "turns")
 
 
 def preferences(record: Any, *, pairing: str, seed: int) -> list[Comparison]:

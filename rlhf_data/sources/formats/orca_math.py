@@ -20,6 +20,7 @@ ABOUT = About(
     responses="LLM",
     annotator="",
 )
+LEAVES = ("answer",)
 
 
 def instructions(record: Any) -> list[Conversation]:

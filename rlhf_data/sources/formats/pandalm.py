@@ -26,6 +26,7 @@ ABOUT = About(
     responses="LLM",
     annotator="human",
 )
+LEAVES = ("annotator1", "annotator2", "annotator3", "cmp_key", "motivation_app", "response1", "response2")
 
 
 def preferences(record: Any) -> list[Comparison]:

@@ -26,6 +26,10 @@ ABOUT = About(
     annotator="human",
     expected=Expected(26_874, 6_975, 26_874, prompt_tokens=21.5, chosen_tokens=70.4, rejected_tokens=74.6),
 )
+LEAVES = (
+    *("better_response_id", "is_response_0_safe", "is_response_1_safe", "response_0", "response_1"),
+    *("safer_response_id",),
+)
 
 
 def preferences(record: Any, *, label: str, safety: str, drop_wrong_labels: bool) -> list[Comparison]:

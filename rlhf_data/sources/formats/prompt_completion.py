@@ -10,6 +10,8 @@ from typing import Any
 from rlhf_data.sources import chats, fields
 from rlhf_data.sources.records import Conversation, Prompt
 
+LEAVES = ("completion",)
+
 
 def instructions(record: Any) -> list[Conversation]:
     return [Conversation(chats.answered(chats.user_turn(record, "prompt"), fields.text(record, "completion")))]

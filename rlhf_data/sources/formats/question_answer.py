@@ -12,6 +12,7 @@ from rlhf_data.sources import chats, fields
 from rlhf_data.sources.records import Conversation, Prompt
 
 CALCULATOR = re.compile(r"<<[^<>]*>>")  # calls of the authors' calculator, which no reader should see
+LEAVES = ("answer",)
 
 
 def instructions(record: Any) -> list[Conversation]:

@@ -24,6 +24,7 @@ ABOUT = About(
     annotator="benchmark",
     expected=Expected(2_985, pairs=2_985),
 )
+LEAVES = ("chosen", "chosen_model", "rejected", "rejected_model")
 
 
 def preferences(record: Any, *, subsets: list[str] | None) -> list[Comparison]:

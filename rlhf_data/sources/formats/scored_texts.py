@@ -14,6 +14,8 @@ from typing import Any
 from rlhf_data.sources import fields, transcripts
 from rlhf_data.sources.records import BadRecord, Comparison, Prompt
 
+LEAVES = ("score",)
+
 
 def preferences(record: Any) -> list[Comparison]:
     texts, scores = fields.items(record, "text"), fields.items(record, "score")

@@ -11,6 +11,8 @@ from rlhf_data.schemas import Message
 from rlhf_data.sources import chats, fields
 from rlhf_data.sources.records import Conversation, Prompt
 
+LEAVES = ("instances.output", "is_classification")
+
 
 def instructions(record: Any) -> list[Conversation]:
     def conversation(instance: object) -> Conversation:

@@ -12,6 +12,8 @@ from rlhf_data.schemas import Message
 from rlhf_data.sources import chats, fields
 from rlhf_data.sources.records import BadRecord, Comparison, Prompt
 
+LEAVES = ("chosen", "rejected")
+
 
 def preferences(record: Any) -> list[Comparison]:
     return [Comparison(_prompt(record), _final_turn(record, "chosen"), _final_turn(record, "rejected"))]

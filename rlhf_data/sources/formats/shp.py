@@ -26,6 +26,10 @@ ABOUT = About(
     annotator="human",
     expected=Expected(348_718, 31_003, 93_301, prompt_tokens=186.2, chosen_tokens=173.6, rejected_tokens=88.8),
 )
+LEAVES = (
+    *("c_root_id_A", "c_root_id_B", "created_at_utc_A", "created_at_utc_B", "human_ref_A", "human_ref_B", "labels"),
+    *("post_id", "score_A", "score_B", "score_ratio", "seconds_difference", "upvote_ratio"),
+)
 
 
 def preferences(record: Any, *, min_ratio: float, ratio: str) -> list[Comparison]:

@@ -12,6 +12,8 @@ from typing import Any
 from rlhf_data.sources import chats, fields
 from rlhf_data.sources.records import Prompt
 
+LEAVES = ("cluster", "reference")
+
 
 def prompts(record: Any) -> list[Prompt]:
     found = fields.value(record, "prompt", "turns")

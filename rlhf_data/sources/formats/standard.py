@@ -16,6 +16,7 @@ from rlhf_data.sources import chats, fields, transcripts
 from rlhf_data.sources.records import Comparison, Prompt
 
 SCORES = ("{}_score", "{}_rating", "score_{}", "rating_{}")
+LEAVES = ("chosen_score", "rejected", "rejected_score")
 
 
 def preferences(record: Any) -> list[Comparison]:

@@ -28,6 +28,7 @@ ABOUT = About(
     expected=Expected(92_858),
 )
 ASKED = "Summarize the following {what}.\n\n{head}: {text}\n\nTL;DR:"
+LEAVES = ("batch", "choice", "info.subreddit", "info.title", "summaries", "summaries.policy")
 
 
 def preferences(record: Any, *, prompt: str, splits: list[str] | None) -> list[Comparison]:

@@ -27,6 +27,15 @@ ABOUT = About(
     annotator="gpt-4",
     expected=Expected(63_967, 63_591, 340_025, prompt_tokens=161.5, chosen_tokens=279.5, rejected_tokens=211.1),
 )
+LEAVES = (
+    *("completions", "completions.annotations", "completions.annotations.helpfulness.Rationale"),
+    *("completions.annotations.helpfulness.Rationale For Rating", "completions.annotations.helpfulness.Type"),
+    *("completions.annotations.honesty.Rationale", "completions.annotations.instruction_following.Rationale"),
+    *("completions.annotations.truthfulness.Rationale", "completions.annotations.truthfulness.Rationale For Rating"),
+    *("completions.annotations.truthfulness.Type", "completions.critique", "completions.custom_system_prompt"),
+    *("completions.fine-grained_score", "completions.overall_score", "completions.principle", "correct_answers"),
+    *("incorrect_answers",),
+)
 
 
 def preferences(record: Any, *, score: str, drop_truthfulqa: bool, compat: bool) -> list[Comparison]:

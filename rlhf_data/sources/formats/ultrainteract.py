@@ -27,6 +27,7 @@ ABOUT = About(
     annotator="gpt-4",
     expected=Expected(219_522, 76_086, 161_927, prompt_tokens=507.4, chosen_tokens=396.6, rejected_tokens=416.7),
 )
+LEAVES = ("chosen", "parent_id", "rejected")
 
 
 def preferences(record: Any, *, tasks: list[str] | None, drop_same_answer: bool) -> list[Comparison]:

@@ -29,6 +29,7 @@ ABOUT = About(
 )
 
 COMPLIES = {"1_full_compliance": True, "2_full_refusal": False}
+LEAVES = ("completion", "final_label", "type")
 
 
 def preferences(record: Any) -> list[Response]:
