@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -13,7 +13,9 @@ from rlhf_data.errors import TableError
 IS_EMPTY = pl.col("response").str.strip_chars() == ""
 IS_TRUNCATED = pl.col("finish_reason") == "length"
 ROWS = 500_000  # responses that are in memory at once
-PAIRED = "paired"
+PAIRED, TOO_LONG = "paired", "too_long_to_train"
+# Which pairs training can hold whole: of rows with both texts, and what is known of their tokens
+Fits = Callable[[pl.DataFrame], pl.Series]
 BESIDE = ("chosen_chars", "rejected_chars", "responses")  # columns of `ends` that no pair keeps
 
 
@@ -37,20 +39,35 @@ def best_worst(
     length_penalty: float,
     min_margin: float,
     drop_truncated: bool,
+    fits: Fits | None = None,
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """The pairs, and how many prompts made none, by reason.
 
     Ranked by reward − length_penalty × chars (paper, eq. 9); equal ranks go by sample, lowest first. A prompt
     makes no pair when fewer than two of its responses can be used (`too_few_usable`: empty ones never, truncated ones
     not with `drop_truncated`), all ranks are equal (`tie`), the two ends say the same (`same_response`), or lie closer
-    than `min_margin` (`small_margin`).
+    than `min_margin` (`small_margin`). `fits` says which pairs training can hold whole; the others are
+    `too_long_to_train`: of a side that is cut, what is left is no answer.
     """
     rows = usable(scored, drop_truncated=drop_truncated)
     asked = prompts.select("prompt_id", "prompt")
     found = asked.join(ends(rows, length_penalty=length_penalty), on="prompt_id", how="left", validate="1:1")
     judged = found.with_columns(reason=reason(min_margin=min_margin)).sort("prompt_id")
+    if fits is not None:
+        judged = _without_long(judged, scored, prompts, fits)
     counts = dict(judged.group_by("reason").len().sort("reason").iter_rows())
     return judged.filter(pl.col("reason") == PAIRED).drop("reason", *BESIDE), counts
+
+
+def _without_long(judged: pl.DataFrame, scored: pl.DataFrame, prompts: pl.DataFrame, fits: Fits) -> pl.DataFrame:
+    found = judged.filter(pl.col("reason") == PAIRED)
+    found = found.join(prompts.select("prompt_id", "prompt_tokens"), on="prompt_id", how="left", maintain_order="left")
+    for side in ("chosen", "rejected"):
+        names = {"sample": f"{side}_sample", "response_tokens": f"{side}_tokens"}
+        tokens = scored.select("prompt_id", *names).rename(names)
+        found = found.join(tokens, on=["prompt_id", names["sample"]], how="left", maintain_order="left")
+    long = pl.col("prompt_id").is_in(found.filter(~fits(found))["prompt_id"].to_list())
+    return judged.with_columns(reason=pl.when(long).then(pl.lit(TOO_LONG)).otherwise("reason"))
 
 
 def usable(scored: pl.DataFrame, *, drop_truncated: bool) -> pl.DataFrame:
@@ -103,6 +120,7 @@ def in_parts(
     length_penalty: float,
     min_margin: float,
     drop_truncated: bool,
+    fits: Fits | None = None,
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """`best_worst` of scored responses that come some prompts at a time, and the `summary` of it all.
 
@@ -112,9 +130,10 @@ def in_parts(
         "length_penalty": length_penalty,
         "min_margin": min_margin,
         "drop_truncated": drop_truncated,
+        "fits": fits,
     }
     found, reasons, counts = [], Counter[str](), Counter[str]()
-    left = prompts.select("prompt_id", "prompt")
+    left = prompts.select("prompt_id", "prompt", *(["prompt_tokens"] if fits else []))
     for scored in parts:
         asked = left.join(scored, on="prompt_id", how="semi")
         if asked.height < scored["prompt_id"].n_unique():

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -133,3 +134,38 @@ def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
     if not special or not tokenizer.is_fast:
         return re.compile("(?!)")
     return re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))))
+
+
+OVERHEAD = 64  # tokens that a chat template adds to a turn, at most
+
+
+def fitting(folder: Path, *, max_length: int) -> Callable[[pl.DataFrame], pl.Series]:
+    """Returns the function that says which pairs have at most `max_length` tokens on either side, by the chat template.
+
+    Rows have `prompt`, `chosen`, `rejected`, and the tokens of their texts where they are known (`prompt_tokens`,
+    `chosen_tokens`, `rejected_tokens`). The tokenizer is loaded once a row is near the limit.
+    """
+
+    @cache
+    def tokenizer() -> PreTrainedTokenizerBase:
+        return checkpoints.tokenizer(folder)
+
+    def fits(rows: pl.DataFrame) -> pl.Series:
+        response = pl.max_horizontal("chosen_tokens", "rejected_tokens")
+        known = pl.all_horizontal(pl.col("chosen_tokens", "rejected_tokens").is_not_null())
+        most = pl.col("prompt_tokens") + response + OVERHEAD * (pl.col("prompt").list.len() + 1)
+        near = rows.select((known & (most <= max_length)).not_().fill_null(True)).to_series()
+        close = rows.filter(near)
+        short = pl.Series("fits", [True] * rows.height, dtype=pl.Boolean)
+        for side in ("chosen", "rejected") if close.height else ():
+            ids = conversation_ids(close["prompt"].to_list(), close[side].to_list(), tokenizer(), max_length + 1)
+            short &= _spread(near, [len(one) <= max_length for one in ids])
+        return short
+
+    return fits
+
+
+def _spread(where: pl.Series, values: list[bool]) -> pl.Series:
+    """The values at the places where `where` is true, and true elsewhere."""
+    spread = iter(values)
+    return pl.Series("fits", [next(spread) if one else True for one in where], dtype=pl.Boolean)

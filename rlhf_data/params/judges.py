@@ -10,12 +10,20 @@ from pydantic import Field, model_validator
 from rlhf_data.params.fields import Count, Name, Positive, section
 from rlhf_data.params.sources import Recorded
 
+# of a tournament's rewards: mean probabilities, or up to 3 rounds of 8 responses won or lost
+SCALES = {"round_robin": 1.0, "knock_out": 6.0}
+
 
 @section
 class RewardJudge:
     """A Bradley–Terry reward model: P(first) = σ(reward of first − reward of second). Read as `score` says."""
 
     kind: Literal["reward"]
+
+    @property
+    def scale(self) -> float | None:
+        """How far apart two rewards can lie; None where nothing bounds them, as a model's raw output."""
+        return None
 
 
 @section
@@ -28,6 +36,11 @@ class PairwiseJudge:
     max_length: Positive  # tokens of the whole instruction
     batch_tokens: Positive  # that one forward pass holds
     precision: Literal["fp32", "bf16"]
+
+    @property
+    def scale(self) -> float | None:
+        """As `RewardJudge.scale`: of probabilities, or of rounds won and lost."""
+        return SCALES[self.ranking]
 
 
 @section
@@ -53,6 +66,11 @@ class LlmJudge:
         if (self.engine == "openai") != (self.endpoint is not None):
             raise ValueError("engine: openai needs an endpoint, and no other engine takes one")
         return self
+
+    @property
+    def scale(self) -> float | None:
+        """As `RewardJudge.scale`: of probabilities, or of rounds won and lost."""
+        return SCALES[self.ranking]
 
 
 Judge = RewardJudge | PairwiseJudge | LlmJudge

@@ -21,6 +21,7 @@ from rlhf_data.params.reports import HackingParams, LengthBiasParams, ReportPara
 from rlhf_data.params.training import PolicyParams, PreferenceParams, RewardParams, SftParams, TokenizerParams
 
 P = TypeVar("P")
+CHARS_PER_TOKEN = 4  # about, of English
 
 
 @section
@@ -60,6 +61,41 @@ class Params:
         for place, sources in named.items():
             if unknown := sorted(sources - known):
                 raise ValueError(f"{place}: no source of preferences: {', '.join(unknown)}")
+        return self
+
+    @model_validator(mode="after")
+    def trains_on_what_prompts_leave_room_for(self) -> Params:
+        asked, trained = self.prompts.max_tokens, self.train_policy.max_length
+        if asked >= trained:
+            raise ValueError(
+                f"prompts.max_tokens: prompts of {asked} tokens leave no room for an answer in "
+                f"train_policy.max_length {trained}"
+            )
+        if asked >= self.generate.max_model_len - self.generate.max_tokens:
+            raise ValueError(
+                f"prompts.max_tokens: prompts of {asked} tokens and answers of generate.max_tokens "
+                f"{self.generate.max_tokens} pass generate.max_model_len {self.generate.max_model_len}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def penalises_length_on_the_scale_of_its_rewards(self) -> Params:
+        combined = self.combine_rewards
+        scales = [self.judges[name].scale for name in combined.judges if name in self.judges]
+        bounded = [one for one in scales if one is not None]
+        if combined.ensemble == "rank_vote":
+            scale = 1.0
+        elif bounded and len(bounded) == len(scales):
+            scale = max(bounded)
+        else:
+            return self
+        chars = CHARS_PER_TOKEN * self.generate.max_tokens
+        if self.pair.length_penalty * chars > scale:
+            raise ValueError(
+                f"pair.length_penalty: rewards of {combined.ensemble or combined.judges[0]} lie within {scale:g}, and "
+                f"{self.pair.length_penalty:g} per character takes more than that from {chars} characters "
+                f"(generate.max_tokens); at most {scale / chars:.2g}"
+            )
         return self
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rlhf_data.errors import EngineError, PromptError
+from rlhf_data.errors import EngineError, PromptError, TableError
 from rlhf_data.models import checkpoints, tokenizers
 from rlhf_data.params.training import LlamaSize, PolicyParams, RewardParams, SftParams
 from rlhf_data.schemas import LOGPS
@@ -65,7 +65,7 @@ def train_reward(
     trainer = RewardTrainer(
         model=model,
         args=trl_config.reward(section, seed=seed, out=work),
-        train_dataset=as_dataset(reward_tokens(pairs, tokenizer, max_length=section.max_length)),
+        train_dataset=as_dataset(tell_apart(reward_tokens(pairs, tokenizer, max_length=section.max_length))),
         processing_class=tokenizer,
     )
     return trl_run.run(trainer, section, "train_reward", out)
@@ -81,6 +81,23 @@ def reward_tokens(pairs: pl.DataFrame, tokenizer: PreTrainedTokenizerBase, *, ma
             for side in ("chosen", "rejected")
         }
     )
+
+
+def tell_apart(tokens: pl.DataFrame) -> pl.DataFrame:
+    """The comparisons whose two sides are not the same tokens, as they are where all that differs was cut.
+
+    Says how many are left out; raises `TableError` where none is left.
+    """
+    found = tokens.filter(pl.col("chosen_ids") != pl.col("rejected_ids"))
+    if lost := tokens.height - found.height:
+        print(
+            f"{lost} of {tokens.height} comparisons are left out: their sides differ only before the last "
+            "train_reward.max_length tokens",
+            flush=True,
+        )
+    if found.is_empty():
+        raise TableError("train_reward.max_length: cuts off all that tells two sides apart, in every comparison")
+    return found
 
 
 def train_policy(

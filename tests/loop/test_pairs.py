@@ -201,3 +201,19 @@ def test_responses_to_one_prompt_in_two_parts_are_an_error(parts: list[slice]) -
     prompts = pl.DataFrame({"prompt_id": list("ab"), "prompt": [PROMPT] * 2})
     with pytest.raises(TableError, match="one whose other responses stand in another part"):
         in_parts((table[part] for part in parts), prompts, **SETTINGS)
+
+
+def test_a_pair_that_training_would_cut_is_dropped_by_name() -> None:
+    rows = scored([("a", 0, "A carp.", 1.0), ("a", 1, "Tea.", 0.0), ("b", 0, "An oak.", 1.0), ("b", 1, "Tea.", 0.0)])
+    prompts = pl.DataFrame({"prompt_id": ["a", "b"], "prompt": [PROMPT] * 2, "prompt_tokens": [9, 10]})
+    settings = {"length_penalty": 0.0, "min_margin": 0.0, "drop_truncated": True}
+
+    def fits(pairs: pl.DataFrame) -> pl.Series:
+        assert pairs.select("chosen_tokens", "rejected_tokens").null_count().row(0) == (0, 0)
+        return pairs["prompt_tokens"] < 10
+
+    found, counts = best_worst(rows, prompts, fits=fits, **settings)  # type: ignore[arg-type]
+    assert (found["prompt_id"].to_list(), counts) == (["a"], {"paired": 1, "too_long_to_train": 1})
+    assert found.columns == best_worst(rows, prompts, **settings)[0].columns  # type: ignore[arg-type]
+    _, summary = in_parts([rows], prompts, fits=fits, **settings)  # type: ignore[arg-type]
+    assert summary["unpaired"] == {"too_long_to_train": 1}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import polars as pl
 import pytest
 from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
 from tokenizers import trainers as token_trainers
@@ -111,3 +113,24 @@ def test_each_prompt_is_split_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_conversations() -> None:
     assert tokenizers.conversation_ids([], [], made(byte_level, CHAT_TEMPLATE), 10) == []
+
+
+def test_pairs_near_the_limit_are_counted_by_the_template_and_others_need_no_tokenizer(tokenizer_dir: Path) -> None:
+    from rlhf_data.models import checkpoints
+
+    prompt = [{"role": "user", "content": "Name a fish."}]
+    texts = ["Tea.", "A carp, I think, or a pike.", "word " * 60]
+    pairs = pl.DataFrame({"prompt": [prompt] * 3, "chosen": ["A carp."] * 3, "rejected": texts})
+    tokenizer = checkpoints.tokenizer(tokenizer_dir)
+    said = [[*prompt, {"role": "assistant", "content": text}] for text in texts]
+    lengths = [len(tokenizer(tokenizer.apply_chat_template(one, tokenize=False))["input_ids"]) for one in said]
+
+    unknown = pairs.with_columns(prompt_tokens=None, chosen_tokens=None, rejected_tokens=None).cast(
+        dict.fromkeys(("prompt_tokens", "chosen_tokens", "rejected_tokens"), pl.UInt32)
+    )
+    for limit in (lengths[1] - 1, lengths[1], lengths[2] - 1, lengths[2]):
+        assert tokenizers.fitting(tokenizer_dir, max_length=limit)(unknown).to_list() == [
+            one <= limit for one in lengths
+        ]
+    known = unknown.with_columns(prompt_tokens=5, chosen_tokens=3, rejected_tokens=9)
+    assert tokenizers.fitting(tokenizer_dir / "absent", max_length=4096)(known).all()

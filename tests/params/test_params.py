@@ -89,6 +89,18 @@ def test_an_unedited_copy_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         ("  samples: 8", "  samples: many", "generate.samples: Input should be a valid integer"),
         ("  samples: 8", "  samples: 8.5", "generate.samples: Input should be a valid integer"),
         ("  samples: 8", "  samples: null", "generate.samples: Input should be a valid integer"),
+        (
+            "  max_tokens: 128",
+            "  max_tokens: 256",
+            "(top): Value error, prompts.max_tokens: prompts of 256 tokens leave",
+        ),
+        ("  max_tokens: 128", "  max_tokens: 200", "(top): Value error, prompts.max_tokens: prompts of 200 tokens"),
+        (
+            "judges: [reward]\n  ensemble: null",
+            "judges: [reward, preference]\n  ensemble: rank_vote",
+            "(top): Value error, pair.length_penalty: rewards of rank_vote lie within 1, and 0.01 per character takes "
+            "more than that from 320 characters (generate.max_tokens); at most 0.0031",
+        ),
         ("  length_penalty: 0.01", "  length_penalty: -0.01", "pair.length_penalty: Input should be greater than or"),
         ("  min_margin: 0.0\n", "  min_margin: -1\n", "pair.min_margin: Input should be greater than or equal to 0"),
         ("  micro_batch_size: 1\n", "  micro_batch_size: 3\n", "train_sft: Value error, batch_size 4 is no multiple"),

@@ -91,7 +91,7 @@ def test_a_bad_parameter_stops_a_stage_before_it_reads(
     change(project, section, **values)
 
     with pytest.raises(ParamsError, match=said):
-        pair.main(*(project / "nowhere" for _ in range(5)))
+        pair.main(*(project / "nowhere" for _ in range(6)))
 
 
 def test_a_missing_table_says_how_to_make_it(project: Path) -> None:

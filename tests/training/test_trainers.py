@@ -14,7 +14,7 @@ from typing import Any, Literal
 import polars as pl
 import pytest
 
-from rlhf_data.errors import EngineError, PromptError
+from rlhf_data.errors import EngineError, PromptError, TableError
 from rlhf_data.models import checkpoints
 from rlhf_data.params.profiles import Params
 from rlhf_data.params.training import LlamaSize, PolicyParams, RewardParams, SftParams
@@ -160,6 +160,16 @@ def test_rewards_are_learnt_from_the_end_of_long_conversations(policy_dir: Path)
     assert found["chosen_ids"].list.len().max() == 40
     assert tokens.decode(found["chosen_ids"][4]).endswith("<|assistant|>5 minus 1 is 4.<|eot|>")
     assert tokens.decode(found["rejected_ids"][2]) == "<|user|>How can I fix a car?<|eot|><|assistant|>Sure!<|eot|>"
+
+
+def test_comparisons_whose_difference_was_cut_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    tokens = pl.DataFrame({"chosen_ids": [[1, 2], [3], [4]], "rejected_ids": [[1, 2], [5], [3]]})
+    assert trainers.tell_apart(tokens).rows() == [([3], [5]), ([4], [3])]
+    assert "1 of 3 comparisons are left out" in capsys.readouterr().out
+    assert trainers.tell_apart(tokens[1:]).height == 2
+    assert capsys.readouterr().out == ""
+    with pytest.raises(TableError, match=r"train_reward\.max_length: cuts off"):
+        trainers.tell_apart(tokens[:1])
 
 
 def test_reference_log_probabilities_by_hand(policy: PolicyParams, policy_dir: Path, work: Path) -> None:
