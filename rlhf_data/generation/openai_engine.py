@@ -14,6 +14,8 @@ from rlhf_data.inference.requests import TokenizedRequest, checked, of_requests
 from rlhf_data.models import checkpoints
 from rlhf_data.params.loop import GenerateParams
 
+NOTHING = Completion("", 0, "stop")  # where the server would not answer
+
 
 class OpenaiGenerator:
     """A server that speaks OpenAI's API and serves the policy under its path, as `data/models/iter1`.
@@ -56,12 +58,19 @@ class OpenaiGenerator:
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Completion]]:
         """As `Generator.generate`; raises `EngineError` where the server fails."""
         waiting = of_requests(requests, self._tokenizer, self._section)
+        refusals = openai_client.Refusals(self._section.batch_size)
         with openai_client.client(self._section.endpoint) as (runner, client):
-            answer = partial(self._answer, client)
+            answer = partial(self._answer, client, refusals)
             yield from openai_client.as_they_finish(runner, waiting, answer, limit=self._section.batch_size)
+        if why := refusals.all():
+            raise self._failed(EngineError(why))
+        if said := str(refusals):
+            print(f"generate: {said}; their responses are empty, and join no pair", flush=True)
 
-    async def _answer(self, client: Any, tokenized: TokenizedRequest) -> tuple[int, Completion]:
-        from openai import OpenAIError
+    async def _answer(
+        self, client: Any, refusals: openai_client.Refusals, tokenized: TokenizedRequest
+    ) -> tuple[int, Completion]:
+        from openai import BadRequestError, OpenAIError
 
         try:
             answer = await client.chat.completions.create(
@@ -74,13 +83,24 @@ class OpenaiGenerator:
                 # a server's defaults are those of the checkpoint's generation_config.json
                 extra_body={"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0},
             )
-        except OpenAIError as error:
+        except BadRequestError as error:  # of this prompt: others may be answered
+            if refusals.refused(openai_client.cause(error)):
+                return tokenized.position, NOTHING
             raise self._failed(error) from error
-        if answer.usage is None:
+        except (OpenAIError, ValueError) as error:  # the library hands broken JSON on as it is
+            raise self._failed(error) from error
+        try:
+            (choice,), usage = answer.choices, answer.usage
+            text, reason = choice.message.content or "", choice.finish_reason
+        except (AttributeError, TypeError, ValueError) as error:  # JSON of another layout, or no JSON
+            said = openai_client.line(str(answer))
+            raise self._failed(EngineError(f"its answer is no chat completion: {said!r}")) from error
+        if usage is None or usage.completion_tokens < 0:
             raise EngineError(
                 f"{self._section.endpoint} does not say how many tokens it wrote (`usage`); use vLLM's server"
             )
-        (choice,) = answer.choices
-        return tokenized.position, checked(
-            choice.message.content or "", answer.usage.completion_tokens, choice.finish_reason
-        )
+        if reason == "content_filter":
+            refusals.refused("content_filter")
+            return tokenized.position, NOTHING
+        refusals.answered()
+        return tokenized.position, checked(text, usage.completion_tokens, reason)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from rlhf_data.errors import EngineError
 
 RETRIES = 5
+QUOTED = 300  # characters of a server's words in a message
 
 Work = TypeVar("Work")
 Done = TypeVar("Done")
@@ -33,7 +34,9 @@ def client(endpoint: str | None) -> Iterator[tuple[asyncio.Runner, Any]]:
         raise EngineError("engine: openai needs the library\n  pip install openai") from error
     key = os.environ.get("OPENAI_API_KEY") or "none"  # a local server needs none
     with asyncio.Runner() as runner:
-        found = openai.AsyncOpenAI(base_url=endpoint, api_key=key, max_retries=RETRIES)
+        # a redirect would take the key to another host
+        http = openai.DefaultAsyncHttpxClient(follow_redirects=False)
+        found = openai.AsyncOpenAI(base_url=endpoint, api_key=key, max_retries=RETRIES, http_client=http)
         try:
             yield runner, found
         finally:
@@ -41,8 +44,48 @@ def client(endpoint: str | None) -> Iterator[tuple[asyncio.Runner, Any]]:
 
 
 def cause(error: Exception) -> str:
-    """The error and its cause, without the API key."""
-    return without_key(f"{error} ({error.__cause__})" if error.__cause__ else f"{error}")
+    """The error, its cause and a line of what the server said, without the API key."""
+    response = getattr(error, "response", None)
+    text = getattr(error, "doc", "") or ("" if response is None or getattr(error, "body", None) else response.text)
+    said = f"{error} ({error.__cause__})" if error.__cause__ else f"{error}"
+    return without_key(f"{said}: {line(text)!r}" if text else said)
+
+
+class Refusals:
+    """Requests that a server refused for what they say (400, a content filter), which are answered by nothing.
+
+    Where it refuses the first `limit` of them all, the fault is not in what they say.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._refused, self._answered = limit, list[str](), 0
+
+    def answered(self) -> None:
+        """Notes that a request was answered."""
+        self._answered += 1
+
+    def refused(self, why: str) -> bool:
+        """Notes a refusal; whether it is one of a request, and not one more of a server that refuses all."""
+        self._refused.append(line(why))
+        return self._answered > 0 or len(self._refused) < self._limit
+
+    def __str__(self) -> str:
+        """How many were refused, and what the first was told; empty where none was."""
+        if not self._refused:
+            return ""
+        return (
+            f"{len(self._refused)} of {len(self._refused) + self._answered} refused by the server: {self._refused[0]}"
+        )
+
+    def all(self) -> str:
+        """What the first was told, where every request was refused; else empty."""
+        return "" if self._answered or not self._refused else self._refused[0]
+
+
+def line(said: str) -> str:
+    """The first line of a server's words, without the key, and not too long to read."""
+    lines = [one.strip() for one in without_key(said).splitlines() if one.strip()]
+    return lines[0][:QUOTED] if lines else ""
 
 
 def without_key(said: str) -> str:

@@ -60,11 +60,15 @@ class LlmJudge:
     max_length: Positive  # tokens of the whole prompt
     batch_size: Positive  # prompts at once, or requests under way
     precision: Literal["fp32", "bf16"]
+    # `openai`: a model that thinks before it writes takes max_completion_tokens, thoughts included, and no temperature
+    reasoning: bool = False
 
     @model_validator(mode="after")
     def asks_a_server_only_where_one_is_named(self) -> LlmJudge:
         if (self.engine == "openai") != (self.endpoint is not None):
             raise ValueError("engine: openai needs an endpoint, and no other engine takes one")
+        if self.reasoning and (self.engine != "openai" or self.verdict != "text"):
+            raise ValueError("reasoning goes with engine: openai and verdict: text, as thoughts come first")
         return self
 
     @property

@@ -41,7 +41,10 @@ def judging(model: Path, judge: PairwiseJudge | LlmJudge) -> str:
     Sizes of batches do not decide it, nor how many verdicts make a ranking.
     """
     leaves_alone = ("batch_tokens", "batch_size", "ranking")
-    return job(model, **{name: value for name, value in asdict(judge).items() if name not in leaves_alone})
+    settings = {name: value for name, value in asdict(judge).items() if name not in leaves_alone}
+    if settings.get("reasoning") is False:  # as before there was the choice
+        del settings["reasoning"]
+    return job(model, **settings)
 
 
 def reference(model: Path, section: PolicyParams) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import socket
 import threading
@@ -244,6 +245,56 @@ def test_what_is_no_verdict_is_an_error_that_names_the_server(
     assert said in str(caught.value)
     assert KEY not in str(caught.value)
     assert len(server.requests) == (2 if reply.status >= 500 else 1)  # what is not the server's own fault stays
+
+
+def test_a_refusal_of_one_comparison_is_counted_and_the_others_are_judged(
+    serve: Any, local: LlmJudge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filtered = refused(400, "The response was filtered\ndue to our policy.", code="content_filter")
+
+    def reply(request: dict[str, Any]) -> Reply:
+        return filtered if "Tea." in request["messages"][0]["content"] else completion("B", ("B", 0.9))
+
+    asked = [ResponsePair(ASKED, "A carp.", other) for other in ("A pike.", "Tea.", "A perch.", "An eel.")]
+    found = served(local, serve(reply), tmp_path).prefer(asked)
+    assert [math.isnan(one) for one in found] == [False, True, False, False]
+    said = capsys.readouterr().out
+    assert "no verdict on 1 of 4 comparisons, 0 of them too long" in said
+    assert re.search(r"1 of 4 refused by the server: .*The response was filtered", said)
+    assert "due to our policy" not in said.splitlines()[-1].split("filtered")[0]
+
+
+def test_a_server_that_refuses_all_is_an_error_after_few_requests(serve: Any, local: LlmJudge, tmp_path: Path) -> None:
+    server = serve(lambda request: refused(400, "unknown parameter: logprobs"))
+    with pytest.raises(EngineError, match="unknown parameter: logprobs"):
+        served(local, server, tmp_path).prefer([ResponsePair(ASKED, "A carp.", f"Tea {n}.") for n in range(50)])
+    assert len(server.requests) <= 2 * local.batch_size
+
+
+def test_a_redirect_takes_no_key_to_another_host(
+    serve: Any, local: LlmJudge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    other = serve(lambda request: completion("A", ("A", 0.9)))
+    to = (("location", f"{other.endpoint}/chat/completions"),)
+    for status in (301, 302, 307, 308):
+        with pytest.raises(EngineError):
+            served(
+                local, serve(lambda _, status=status: Reply(status, b"", headers=to)), tmp_path / str(status)
+            ).prefer(COMPARISONS[:1])
+    assert other.requests == []
+    assert other.keys == set()
+
+
+def test_a_model_that_reasons_is_asked_without_temperature(serve: Any, local: LlmJudge, tmp_path: Path) -> None:
+    server = serve(lambda request: completion("<think>\nA is longer.\n</think>\n**B**"))
+    assert served(local, server, tmp_path, verdict="text", reasoning=True, max_tokens=99).prefer(COMPARISONS[:1]) == [
+        0.0
+    ]
+    assert set(server.requests[0]) == {"model", "messages", "max_completion_tokens"}
+    assert server.requests[0]["max_completion_tokens"] == 99
+    with pytest.raises(ValidationError, match="reasoning goes with engine: openai and verdict: text"):
+        served(local, server, tmp_path / "b", verdict="logits", reasoning=True)
 
 
 def test_a_rate_limit_without_end_is_an_error(serve: Any, local: LlmJudge, tmp_path: Path) -> None:
