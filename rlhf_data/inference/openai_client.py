@@ -45,8 +45,8 @@ def client(endpoint: str | None) -> Iterator[tuple[asyncio.Runner, Any]]:
 
 def cause(error: Exception) -> str:
     """The error, its cause and a line of what the server said, without the API key."""
-    response = getattr(error, "response", None)
-    text = getattr(error, "doc", "") or ("" if response is None or getattr(error, "body", None) else response.text)
+    body = getattr(error, "body", None)
+    text = getattr(error, "doc", "") or (body if isinstance(body, str) else "")
     said = f"{error} ({error.__cause__})" if error.__cause__ else f"{error}"
     return without_key(f"{said}: {line(text)!r}" if text else said)
 

@@ -11,6 +11,9 @@ from pydantic import Field, model_validator
 
 from rlhf_data.params.fields import Kind, Positive, section
 
+Side = Literal["first", "second", "tie"]
+Sign = Literal["positive_first", "positive_second"]
+
 
 @section
 class WorldSource:
@@ -69,6 +72,16 @@ class FileSource(RecordSource):
         "scored_texts",
         "pandalm",
         "sharegpt_pairs",
+        "skywork_preference",
+        "dolci_dpo",
+        "dolci_sft",
+        "ultrafeedback_binarized",
+        "helpsteer3",
+        "chatbot_arena",
+        "auto_j",
+        "judge_bench",
+        "rm_bench",
+        "reward_bench_2",
         "alpaca_eval",
         "llmbar",
         "humanevalpack",
@@ -205,18 +218,28 @@ class CustomSource(RecordSource):
     rejected_score: str | None = None
     response: str | None = None
     score: str | None = None  # of the response
+    first: str | None = None  # two responses, and the `label` that says which is better; several labels vote
+    second: str | None = None
+    label: str | list[str] | None = None
+    # which values of the label mean which side, or that the sign of a number does; null takes what public sets write
+    labels: dict[Side, list[str | float]] | Sign | None = None
     messages: str | None = None
     annotator: str = "unknown"
+    annotator_field: str | None = None  # of the preferences: who gave the label, where records say so
 
     @model_validator(mode="after")
     def names_the_fields_of_its_kind(self) -> CustomSource:
         ways = {
-            "preferences": [{"chosen", "rejected"}, {"prompt", "response", "score"}],
+            "preferences": [{"chosen", "rejected"}, {"prompt", "response", "score"}, {"first", "second", "label"}],
             "instructions": [{"messages"}, {"prompt", "response"}],
             "prompts": [{"messages"}, {"prompt"}],
         }[self.kind]
-        extra = {"system"} | ({"prompt", "chosen_score", "rejected_score"} if self.chosen else set())
-        fields = ("prompt", "chosen", "rejected", "chosen_score", "rejected_score", "response", "score", "messages")
+        extra = {"system", "annotator_field"} | ({"prompt", "chosen_score", "rejected_score"} if self.chosen else set())
+        extra |= {"prompt", "labels"} if self.first else set()
+        fields = [
+            *("prompt", "chosen", "rejected", "chosen_score", "rejected_score", "response", "score", "messages"),
+            *("first", "second", "label", "labels"),
+        ]
         given = {name for name in fields if getattr(self, name) is not None}
         if not any(way <= given <= way | extra for way in ways):
             wanted = " or ".join(" and ".join(sorted(way)) for way in ways)

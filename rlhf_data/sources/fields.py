@@ -224,6 +224,13 @@ def _parsed(text: str) -> object:
         return text
 
 
+def shown(found: object) -> str:
+    """A value as a message quotes it: text, numbers and null, cut; of anything else what it is."""
+    if isinstance(found, str | float | bool) or found is None:
+        return repr(found)[:SHOWN]
+    return repr(found) if isinstance(found, int) and abs(found) < 10**SHOWN else _type(found)
+
+
 def _type(found: object) -> str:
     found = dict(found) if isinstance(found, dict) else found
     return "null" if found is None else NAMES.get(type(found), type(found).__name__)

@@ -32,6 +32,13 @@ MINE = {
         {"prompt": "task.question", "chosen": "answers.0.text", "rejected": "answers.1.text", "system": "task.how"},
         {"prompt": "task.question", "response": "answers.0.text", "score": "answers.0.stars"},
         {"chosen": "answers.0.text", "rejected": "answers.1.text", "chosen_score": "answers.0.stars"},
+        {
+            "prompt": "task.question",
+            "first": "answers.0.text",
+            "second": "answers.1.text",
+            "label": "answers.0.stars",
+            "labels": "positive_first",
+        },
     ],
     "instructions": [{"messages": "answers.0.text"}, {"prompt": "task.question", "response": "answers.0.text"}],
     "prompts": [{"messages": "task.question"}, {"prompt": "task.question", "system": "task.how"}],
@@ -148,7 +155,14 @@ def test_no_option_is_ignored(format: str) -> None:
 
 
 def test_every_format_of_the_params_is_read_and_has_examples() -> None:
-    shared = {"messages", "instruction_response", "conversations", "single_prompt"}  # by formats that add no reading
+    shared = {
+        "standard",
+        "rm_bench",
+        "messages",
+        "instruction_response",
+        "conversations",
+        "single_prompt",
+    }  # by formats that add no reading
     alike = {name for name in FORMATS if name not in WITH_EXAMPLES}
     for name in alike:
         module = __import__(f"rlhf_data.sources.formats.{name}", fromlist=KINDS)

@@ -307,6 +307,69 @@ EXPECTED: list[tuple[str, str, dict[str, Any], list[Any]]] = [
             [Comparison(said("Hi."), "Hello!", "No.", 1.0, 0.0)],
         ],
     ),
+    (
+        "helpsteer3",
+        "preferences",
+        {},
+        [
+            [Comparison(FISH, "A carp.", "A whale.")],
+            [Comparison(BYE, "Goodbye!", "Hm.")],
+            "tie",
+            "wrong_layout",
+            "wrong_layout",
+        ],
+    ),
+    (
+        "chatbot_arena",
+        "preferences",
+        {},
+        [
+            [Comparison(FISH, "A carp.", "A whale.")],
+            [Comparison(said("Name a bird."), "A wren.", "A bat.")],
+            "tie",
+            [Comparison(said("Name a star.", "Vega.", "Another?"), "Rigel.", "Mars.")],
+            "tie",
+            "wrong_layout",
+            "unknown_label",
+            "different_history",
+        ],
+    ),
+    (
+        "auto_j",
+        "preferences",
+        {},
+        [
+            [Comparison(FISH, "A carp.", "A whale.")],
+            [Comparison(said("Name a bird."), "A wren.", "A bat.")],
+            "tie",
+            "unknown_label",
+        ],
+    ),
+    (
+        "judge_bench",
+        "preferences",
+        {},
+        [
+            [Comparison(said("2+2?"), "4", "5", annotator="benchmark")],
+            [Comparison(said("Name a bird."), "A wren.", "A bat.", annotator="benchmark")],
+            "tie",
+            "wrong_layout",
+        ],
+    ),
+    (
+        "rm_bench",
+        "preferences",
+        {},
+        [
+            [
+                Comparison(said("2+2?"), right, wrong, annotator="benchmark")
+                for right in ("4", "It is 4.")
+                for wrong in ("5", "It is 5.")
+            ],
+            [Comparison(FISH, "A carp.", wrong, annotator="benchmark") for wrong in ("A whale.", "Tea.", "A bat.")],
+            "wrong_layout",
+        ],
+    ),
     ("reward_bench", "preferences", {}, BENCH),
     (
         "reward_bench",

@@ -7,7 +7,8 @@
 
 A field is text (a question, an answer, or a whole dialogue with `Human:` and `Assistant:` tags) or a list of messages.
 Preferences are `chosen` and `rejected`, with `prompt` where they do not hold it; or one `response` a record with its
-`score`, paired with the others to the same `prompt`. Instructions are `messages`, or `prompt` and `response`.
+`score`, paired with the others to the same `prompt`; or `first` and `second` with a `label`, or several that vote.
+Instructions are `messages`, or `prompt` and `response`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from rlhf_data.schemas import Message
 from rlhf_data.sources import chats, fields, transcripts
+from rlhf_data.sources.labels import Sign, Values, preferred
 from rlhf_data.sources.records import BadRecord, Comparison, Conversation, Prompt, Response
 
 
@@ -30,9 +32,19 @@ def preferences(
     rejected_score: str | None,
     response: str | None,
     score: str | None,
+    first: str | None,
+    second: str | None,
+    label: str | list[str] | None,
+    labels: Values | Sign | None,
     annotator: str,
+    annotator_field: str | None,
 ) -> list[Comparison] | list[Response]:
     """Null scores, and absent ones, are none; of a response alone the score is needed."""
+    said_by = fields.optional_at(record, annotator_field)
+    annotator = annotator if said_by is None else fields.as_text(said_by, f"field {annotator_field!r}")
+    if first is not None:
+        votes = [fields.at(record, one) for one in ([label] if isinstance(label, str) else label or ())]
+        chosen, rejected = (first, second) if preferred(votes, labels) == 0 else (second, first)
     if response is not None:
         found = fields.as_number(fields.at(record, score), f"field {score!r}")
         asked = _prompt(record, prompt, system)
