@@ -12,6 +12,7 @@ from rlhf_data.params.training import LlamaSize
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+HEAD = "score"  # as transformers calls the layer that gives the reward
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 # Two busy-waiting OpenMP threads on a machine with other work are ten times slower than one
@@ -92,10 +93,40 @@ def causal(
 def reward(
     path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None
 ) -> PreTrainedModel:
-    """A sequence classifier with one output: the reward. From a language model it gets a new, seeded head."""
+    """A sequence classifier with one output: the reward. From a language model it gets a new, seeded head.
+
+    The head computes in fp32 whatever the trunk does: in bf16 more than half of all rewards would be others' equals.
+    """
     from transformers import AutoModelForSequenceClassification
 
-    return _load(AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1)
+    model = _load(AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1)
+    _compute_in_fp32(getattr(model, HEAD, None), path)
+    return model
+
+
+def _compute_in_fp32(head: Any, path: str | Path) -> None:
+    """Makes a linear head compute in fp32, with its weights as the checkpoint in `path` has them."""
+    import torch
+    from safetensors import safe_open
+
+    if not isinstance(head, torch.nn.Linear):
+        return
+
+    class Fp32Head(torch.nn.Linear):
+        """The same parameters under the same names."""
+
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+            with torch.autocast(hidden.device.type, enabled=False):
+                return torch.nn.functional.linear(hidden.float(), self.weight.float())
+
+    head.__class__ = Fp32Head
+    if head.weight.dtype == torch.float32:
+        return
+    head.float()
+    for file in Path(path).glob("*.safetensors"):
+        with safe_open(file, framework="pt") as tensors:
+            if f"{HEAD}.weight" in tensors.keys():  # noqa: SIM118  # no mapping
+                head.weight.data.copy_(tensors.get_tensor(f"{HEAD}.weight"))
 
 
 def _load(
