@@ -33,13 +33,15 @@ class Evaluation(NamedTuple):
 def evaluation(raw: Mapping[str, Iterable[object]], section: ContaminationParams) -> Evaluation:
     """Looks the items up in each set's records, in the field that the params name; a list gives an item each.
 
-    Raises `SourceError` for a record without that field, or with another type in it.
+    Items of fewer than `min_words` words are left out. Raises `SourceError` for a record without that field, or with
+    another type in it.
     """
     found = Evaluation(section.words, section.overlap, {}, {}, {})
     for name, records in raw.items():
         for row, record in enumerate(records):
             for number, text in enumerate(_texts(record, section.sets[name].field, f"{name} row {row}")):
-                _add(found, f"{name} row {row}, text {number}", words(text))
+                if len(spoken := words(text)) >= section.min_words:
+                    _add(found, f"{name} row {row}, text {number}", spoken)
     return found
 
 

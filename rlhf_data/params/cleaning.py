@@ -74,6 +74,8 @@ class ContaminationParams:
     words: Positive  # of an n-gram; items of fewer are only found as a whole user turn
     overlap: Annotated[float, Field(gt=0, le=1)]  # share of an item's n-grams, in one user turn
     sets: Annotated[dict[Name, EvaluationSet], Field(min_length=1)]
+    min_words: Positive = 1  # of an item; shorter ones ("Rewrite your answer.") are what anyone may say
+    instructions: bool = False  # whether SFT conversations are held against them too
 
 
 @section

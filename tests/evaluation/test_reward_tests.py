@@ -239,7 +239,7 @@ def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[pl.DataFram
 
     monkeypatch.chdir(folder)
     out, dropped = Path("data/reward_tests/pairs.parquet"), Path("data/dropped/reward_tests.parquet")
-    stage.main(Path("data/mixes/all"), out, dropped)
+    stage.main(Path("data/mixes/all"), out, dropped, Path("data/dropped/counts.parquet"))
     return tables.read(out, RewardTests), tables.read(dropped, Rejects)
 
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from rlhf_data import params
 from rlhf_data.errors import ParamsError, RlhfDataError, SourceError, TableError
 from rlhf_data.sources import readers
-from stages import evaluate, ingest, lengths, mix, pair, prompts, report_cleaning, report_mixes, table5
+from stages import benchmark_pairs, evaluate, ingest, lengths, mix, pair, prompts, report_cleaning, report_mixes, table5
 
 ROOT = Path(__file__).parents[2]
 OUTPUTS = {
@@ -155,6 +155,7 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     asked = {"format": "single_prompt", "kind": "prompts", "path": "asked.jsonl"}
     change(project, "ingest", sources={**WORLD, "mine": mine, "asked": asked})
     sets = {"mt_bench": {"path": "questions.jsonl", "field": "turns"}}
+    change(project, "benchmark_pairs", sets={"own": {"pairs": mine}})
     change(project, "clean", contamination={"root": ".", "words": 8, "overlap": 0.5, "sets": sets})
     data, reports = project / "data", project / "reports"
 
@@ -162,10 +163,13 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     lengths.main(OUTPUTS["preferences"], tokenizer_dir, data / "lengths")
     mix.main(OUTPUTS["preferences"], data / "lengths", data / "mixes", data / "dropped/mixes")
     prompts.main(OUTPUTS["pool"], tokenizer_dir, data / "prompts", data / "dropped/prompts.parquet")
-    report_cleaning.main(
-        OUTPUTS["counts"], OUTPUTS["dropped"], data / "dropped/prompts.parquet", data / "dropped/mixes",
-        data / "rejects", reports / "cleaning.csv",
-    )  # fmt: skip
+    benchmark_pairs.main(
+        data / "mixes/all", data / "pairs.parquet", data / "tests.parquet", data / "test_counts.parquet"
+    )
+    report_cleaning.main(report_cleaning.Paths(
+        OUTPUTS["counts"], data / "test_counts.parquet", OUTPUTS["dropped"], data / "dropped/prompts.parquet",
+        data / "tests.parquet", data / "dropped/mixes", data / "rejects", reports / "cleaning.csv",
+    ))  # fmt: skip
     table5.main(OUTPUTS["preferences"], data / "lengths", OUTPUTS["counts"], OUTPUTS["dropped"], reports / "table5.csv")
     report_mixes.main(
         OUTPUTS["counts"], data / "mixes", data / "dropped/mixes", reports / "table5.csv", reports / "mixes.csv",
@@ -183,6 +187,8 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
         assert [prompt[0]["content"] for prompt in kept["prompt"].to_list()] == ["Name a fish."]
     counted = pl.read_csv(reports / "cleaning.csv").select("source", "rule", "rows")
     assert ("asked", "contaminated", 1) in counted.rows()
+    assert ("own.pairs", "kept", 2) in counted.rows()
+    assert (data / "rejects/own.pairs.parquet").exists()
     assert ("all", "mine", "contaminated", 1) in pl.read_csv(reports / "mixes.csv").rows()
     assert "| mine | hh_rlhf | pairs.jsonl | not pinned | MIT | human |" in (reports / "cards/all.md").read_text()
 
