@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import EngineError
+from rlhf_data.models.chat_template import without_clock
 from rlhf_data.params.training import LlamaSize
 
 if TYPE_CHECKING:
@@ -28,9 +29,15 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
     """
     from transformers import AutoTokenizer
 
-    found: Any = _loaded(lambda: AutoTokenizer.from_pretrained(str(path), revision=revision), path)
+    found: Any = _loaded(
+        lambda: AutoTokenizer.from_pretrained(str(path), revision=revision, trust_remote_code=False), path
+    )
     if found.chat_template is None:
         raise EngineError(f"{path}: its tokenizer has no chat template; name a chat model, or a folder that has one")
+    if isinstance(found.chat_template, str):
+        found.chat_template = without_clock(found.chat_template)
+    if found.eos_token is None:
+        raise EngineError(f"{path}: its tokenizer has no EOS token, at which an answer could end\n  name one in it")
     if found.pad_token in (None, found.eos_token):
         found.add_special_tokens({"pad_token": "[PAD]"})
     return found
@@ -59,6 +66,17 @@ def end_ids(tokenizer: PreTrainedTokenizerBase, config: Any) -> set[int]:
     """Ids that end a turn: the tokenizer's EOS and those of generation_config.json, as vLLM takes them."""
     named = config.eos_token_id
     return {tokenizer.eos_token_id, *([] if named is None else [named] if isinstance(named, int) else named)}
+
+
+def generation_ends(path: str | Path, revision: str | None = None) -> list[int]:
+    """Ids at which a checkpoint's generation_config.json stops; none where it has no such file."""
+    from transformers import GenerationConfig
+
+    try:
+        named = GenerationConfig.from_pretrained(str(path), revision=revision).eos_token_id
+    except (OSError, ValueError):
+        return []
+    return [] if named is None else [named] if isinstance(named, int) else list(named)
 
 
 def new_llama(size: LlamaSize, tokenizer: PreTrainedTokenizerBase, *, seed: int) -> PreTrainedModel:
@@ -134,7 +152,12 @@ def _load(
 ) -> PreTrainedModel:
     def load() -> Any:
         return family.from_pretrained(
-            str(path), dtype=DTYPES[precision], attn_implementation=attention, revision=revision, **more
+            str(path),
+            dtype=DTYPES[precision],
+            attn_implementation=attention,
+            revision=revision,
+            trust_remote_code=False,  # None would ask a person, and run what a stranger wrote
+            **more,
         )
 
     return _loaded(load, path)
@@ -148,3 +171,12 @@ def _loaded(load: Any, path: str | Path) -> Any:
             f"{path}: no checkpoint to be had: {error}\n  a folder needs `dvc repro` or `dvc pull`; "
             "a hub id needs the network and, for a gated model, `hf auth login`"
         ) from error
+    except Exception as error:  # each library has errors of its own for files that are cut, or of a newer kind
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        cure = "fetch it again; a kind of model that is newer than this transformers needs another version"
+        if "trust_remote_code" in str(error):
+            said, cure = (
+                "it brings code of its own",
+                "such code is never run here: name a model that transformers knows",
+            )
+        raise EngineError(f"{path}: cannot be loaded: {type(error).__name__}: {said[:300]}\n  {cure}") from error

@@ -16,19 +16,13 @@ FOX = "Tell me a long story about a fox who learns to bake bread by the sea."
 ASKED = [FOX, ITEMS[1].upper(), ITEMS[0], f"Please: {ITEMS[1]}"]
 
 
-@pytest.mark.parametrize(("least", "gone"), [(1, [1, 2]), (5, [1]), (9, [])])
+@pytest.mark.parametrize(("least", "gone"), [(1, [1, 2]), (5, [1]), (10, [])])
 def test_conversations_that_repeat_an_item_of_enough_words_are_rejects(least: int, gone: list[int]) -> None:
     records = [{"prompt": text, "completion": f"Answer {n}."} for n, text in enumerate(ASKED)]
     cleaned = ingest.clean(records, parser("prompt_completion", "instructions"), source="zoo", kind="instructions",
                            max_chars=999)  # fmt: skip
-    section = ContaminationParams(
-        root="",
-        words=20,
-        overlap=0.5,
-        min_words=least,
-        instructions=True,
-        sets={"eval": EvaluationSet(path="", field="q")},
-    )
+    sets = {"eval": EvaluationSet(path="", field="q")}
+    section = ContaminationParams(root="", words=20, overlap=0.5, min_words=least, instructions=True, sets=sets)
     against = decontamination.evaluation({"eval": [{"q": text} for text in ITEMS]}, section)
 
     found = decontaminated(cleaned, against)
