@@ -26,7 +26,7 @@ ingest: # what is read; `rlhf-data inspect FILE` says how
   sources:
 """
 OTHERS = {
-    r"^  contamination:(?: #.*)?\n(?:    .*\n)+": "  contamination: null # evaluation sets of yours: docs/own-data.md\n",
+    r"^  contamination:(?: #.*)?\n(?:    .*\n)+": "  contamination: null # evaluation sets of yours\n",
     r"^  min_margin: \{.*\n": "  min_margin: {} # by source, in its own scores\n",
     r"^mix:.*\n(?:  .*\n)+": "mix:\n  all: {sources: null, max_pairs: null, max_test_pairs: null} # all of yours\n",
     r"^  complete:.*\n": "  complete: []\n",

@@ -36,9 +36,9 @@ def probe(
 ) -> list[str]:
     """Raises `EngineError`, one line and its way out, where training with the template goes wrong.
 
-    `ends` are ids at which generation stops beside the tokenizer's EOS, `learns_answers_alone` is
-    `assistant_only_loss`, `has_systems` whether the conversations to learn from have system messages. Returns what is to be known, line by
-    line, but no fault.
+    `ends` are ids at which generation stops beside the tokenizer's EOS. `learns_answers_alone` says whether SFT does
+    (`assistant_only_loss`), `has_systems` whether its conversations have system messages. Returns what is to be known
+    but is no fault, line by line.
     """
     notes = _systems(tokenizer, required=has_systems)
     asked = _rendered(tokenizer, TALK, add_generation_prompt=True)

@@ -93,7 +93,8 @@ def test_a_profile_of_ones_own_files_loads_and_says_what_stands_where(
     assert list(loaded.mix) == ["all"]
     assert (loaded.clean.contamination, loaded.benchmark_pairs.sets, loaded.report.select_by) == (None, {}, "reward")
     text = (project / "params/mine.yaml").read_text()
-    assert "../shared" not in text and "sha256" not in text
+    assert "../shared" not in text
+    assert "sha256" not in text
     assert text.count(" # ") > 30  # the numbers keep what is said of them
     with pytest.raises(StorageError, match="exists\n  name a new one"):
         command("new-profile", "mine", cwd=project)
