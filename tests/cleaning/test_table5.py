@@ -55,7 +55,9 @@ def refusal(complete: str, *, prompts: int = 3, pairs: int = 6, raw: int = 10, d
 
 
 def test_a_source_s_figures() -> None:
-    pairs = pl.DataFrame({"pair_id": ["a", "b", "c"], "prompt_id": ["x", "x", "y"], "annotator": ["me", "you", "you"]})
+    pairs = pl.DataFrame({"pair_id": ["a", "b", "c"], "prompt_id": ["x", "x", "y"]}).with_columns(
+        annotator=pl.Series(["me", "you", "you"])
+    )
     lengths = pl.DataFrame(
         [("c", 1, 2, 3), ("a", 2, 2, 4), ("b", 2, 3, 4)], schema=Lengths.create_empty().schema, orient="row"
     )
