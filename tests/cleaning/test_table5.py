@@ -62,7 +62,8 @@ def test_a_source_s_figures() -> None:
         [("c", 1, 2, 3), ("a", 2, 2, 4), ("b", 2, 3, 4)], schema=Lengths.create_empty().schema, orient="row"
     )
     assert table5.figures(pairs, lengths) == {
-        "annotator": "you, me", "prompts": 2, "pairs": 3, "prompt_tokens": 1.7, "chosen_tokens": 2.3, "rejected_tokens": 3.7,
+        "annotator": "you, me", "prompts": 2, "pairs": 3, "prompt_tokens": 1.7, "chosen_tokens": 2.3,
+        "rejected_tokens": 3.7,
     }  # fmt: skip
     with pytest.raises(TableError, match="1 of 3 comparisons have no token counts"):
         table5.figures(pairs, lengths[1:])
