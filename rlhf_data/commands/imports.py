@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,6 +47,7 @@ def main(
     """
     paths = placing.paths(out, iteration, judge=judge, source=file.stem)
     placing.refuse_present(paths, out, iteration)
+    left = Counter[str]()
     made = exchange.from_scored_records(
         tqdm(readers.records(file), desc=file.name, unit=" records", disable=None),
         iteration=params.number(iteration),
@@ -53,10 +55,13 @@ def main(
         judge=judge,
         job=readers.sha256(file)[: fingerprints.HEX_DIGITS],
         source=file.stem,
+        left=left,
     )
     placing.place(made, paths, out, iteration)
     print(f"{paths['prompts']}: {made['prompts'].height} prompts")
     print(f"{paths['generations']}, {paths['rewards']}, {paths['scores']}: {made['rewards'].height} responses")
     for (rule,), rows in made["rejects"].partition_by("rule", as_dict=True, maintain_order=True).items():
         print(f"{paths['rejects']}: {rows.height} records dropped: {rule}, the first: {rows['detail'][0]}")
+    for name, times in sorted(left.items()):
+        print(f"{file.name}: field {name} is not read ({times} records)")
     print("the file does not say, so null: prompt_tokens, response_tokens, temperature, seed")

@@ -16,7 +16,7 @@ from rlhf_data.cleaning.validation import check_response
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import content_id, conversation_id
 from rlhf_data.schemas import Generations, Message, Prompts, Rejects, Rewards
-from rlhf_data.sources import chats, fields, markup
+from rlhf_data.sources import chats, fields, markup, unread
 from rlhf_data.sources.records import BadRecord, Response
 
 SCORED = ("prompt", "responses", "rewards")
@@ -59,22 +59,31 @@ def scored_records(prompts: pl.DataFrame, generations: pl.DataFrame, rewards: pl
 
 
 def from_scored_records(
-    records: Iterable[object], *, iteration: int, finish_reason: str, judge: str, job: str, source: str
+    records: Iterable[object],
+    *,
+    iteration: int,
+    finish_reason: str,
+    judge: str,
+    job: str,
+    source: str,
+    left: Counter[str] | None = None,
 ) -> dict[str, pl.DataFrame]:
     """`prompts`, `generations`, `rewards` and `rejects` of records (`SCORED`).
 
     Of a prompt that comes twice all responses are taken. Each record is held to what a source's is: roles and order,
     no empty turn, finite numbers, text that Unicode knows. What the records cannot tell is null: tokens, temperature,
-    seed. Raises `TableError` where no record can be used.
+    seed. Fields that are not read are counted in `left`, or refuse the record (`sources.unread`). Raises `TableError`
+    where no record can be used.
     """
     kinds = {"prompts": Prompts, "generations": Generations, "rewards": Rewards, "rejects": Rejects}
     made = {name: Growing(schema) for name, schema in kinds.items()}
     unknown = dict.fromkeys(("prompt_tokens", "reference", "response_tokens", "temperature", "seed"))
     drawn: Counter[str] = Counter()
+    read = unread.reading(_answered, (), (Counter[str]() if left is None else left).update)
     number = -1
     for number, record in enumerate(records):
         try:
-            prompt, answers = _answered(record)
+            prompt, answers = read(record)
             prompt_id = conversation_id(prompt)
             if drawn[prompt_id] + len(answers) > SAMPLES:
                 raise BadRecord("too_many_responses", f"more than {SAMPLES} to one prompt")

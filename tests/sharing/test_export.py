@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from rlhf_data.sharing import exchange, export_card
 from rlhf_data.sources.about import About, Expected
 from rlhf_data.storage import tables
 
+ROOT = Path(__file__).parents[2]
 PROMPT = [{"role": "user", "content": "Name a fish."}]
 RECORD = {
     "prompt": PROMPT,
@@ -158,6 +162,8 @@ TREE = {"prompt": [{"role": "user", "content": "Name a tree."}], "responses": ["
     ({"rewards": [1.0, 10**400]}, "not_a_number"),
     ({"rewards": [1.0]}, "wrong_layout"),
     ({"responses": [], "rewards": []}, "wrong_layout"),
+    ({"prompt": [{**PROMPT[0], "tool_calls": [{"name": "f"}]}]}, "unread_field"),
+    ({"reasoning": ["hm", "so"]}, "unread_field"),
     ({"responses": ["x"] * 300, "rewards": [1] * 300}, "too_many_responses"),
 ])  # fmt: skip
 def test_a_record_that_cannot_be_taken_is_rejected_and_the_others_are_not(change: dict[str, Any], rule: str) -> None:
@@ -166,6 +172,12 @@ def test_a_record_that_cannot_be_taken_is_rejected_and_the_others_are_not(change
     assert made["rewards"].select("sample", "reward").rows() == [(0, 0.5)]
     with pytest.raises(TableError, match=f"none of 1 records can be used; the first: {rule}, "):
         exchange.from_scored_records([{**RECORD, **change}], **ASKED)  # type: ignore[arg-type]
+
+
+def test_a_field_that_is_not_read_is_counted() -> None:
+    left = Counter[str]()
+    exchange.from_scored_records([RECORD, {**RECORD, "zebra": 1, "model": "m"}], **ASKED, left=left)  # type: ignore[arg-type]
+    assert left == {"zebra": 1}
 
 
 def test_no_record_is_an_error() -> None:
@@ -207,24 +219,23 @@ def test_an_iteration_that_is_none_is_refused_in_one_line(tmp_path: Path, iterat
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
 
 
-def test_an_import_that_is_killed_leaves_nothing_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_that_is_killed_leaves_nothing_and_goes_on(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps(RECORD))
     asked = ["import", "a.jsonl", "--iteration", "iter1", "--finish-reason", "stop", "--out", "back"]
-    replace, moved = os.replace, []
-
-    def killed(source: Any, target: Any) -> None:
-        if "partial" in str(Path(source).parent):
-            moved.append(target)
-        if len(moved) == 3:
-            os._exit(9)
-        replace(source, target)
-
-    process = os.fork()
-    if process == 0:
-        monkeypatch.setattr(os, "replace", killed)
-        command(*asked, cwd=tmp_path)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+    killed = (
+        "import os\n"
+        "from rlhf_data.commands import main\n"
+        "replace, moved = os.replace, []\n"
+        "def one(source, target):\n"
+        "    moved.extend([target] if 'partial' in str(os.path.dirname(source)) else [])\n"
+        "    os._exit(9) if len(moved) == 3 else replace(source, target)\n"
+        "os.replace = one\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", killed, *asked], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 9
     assert (tmp_path / "back/prompts/iter1.parquet").exists()
 
     command(*asked, cwd=tmp_path)
