@@ -17,7 +17,9 @@ import small_project
 from hypothesis import given
 from hypothesis import strategies as st
 from small_project import command
+from typer.testing import CliRunner
 
+from rlhf_data.commands import app
 from rlhf_data.errors import StorageError, TableError
 from rlhf_data.reports.mix_card import Origin
 from rlhf_data.schemas import Generations, Preferences, Prompts, Rewards
@@ -104,7 +106,7 @@ def test_there_and_back(project: Path, tmp_path: Path) -> None:
 
     back = ["import", str(file), "--iteration", "iter1", "--finish-reason", "stop", "--out", "back"]
     assert "null: prompt_tokens, response_tokens, temperature, seed" in command(*back, cwd=project)
-    with pytest.raises(StorageError, match=r"back/prompts/iter1\.parquet: exists"):
+    with pytest.raises(StorageError, match=r"back/prompts/iter1\.parquet, .*: exists"):
         command(*back, cwd=project)
     lost = {"prompt_tokens", "response_tokens", "temperature", "seed", "job", "source", "judge"}
     names = {"prompts/iter1.parquet": Prompts, "generations/iter1": Generations, "rewards/iter1.parquet": Rewards}
@@ -212,10 +214,15 @@ def test_a_reward_is_what_the_file_says_whatever_came_before(rewards: list[Any])
 
 
 @pytest.mark.parametrize("iteration", ["v1", "iter", "iter0", "iter256", "1", "iter1/x", "../iter1"])
-def test_an_iteration_that_is_none_is_refused_in_one_line(tmp_path: Path, iteration: str) -> None:
+def test_an_iteration_that_is_none_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iteration: str
+) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps(RECORD))
     asked = ["import", "a.jsonl", "--iteration", iteration, "--finish-reason", "stop", "--out", "back"]
-    assert "is no iteration; they are iter1, iter2" in command(*asked, cwd=tmp_path, code=2)
+    monkeypatch.chdir(tmp_path)
+    refused = CliRunner().invoke(app, asked)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "is no iteration; they are iter1, iter2" in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
 
 
