@@ -6,10 +6,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from rlhf_data import cli, hashing, params
-from rlhf_data.cleaning import ingest, ingest_counts
+from rlhf_data.cleaning import decontamination, ingest, ingest_counts
 from rlhf_data.params.sources import WorldSource
 from rlhf_data.schemas import Counts, Instructions, Preferences, PromptPool, Rejects
-from rlhf_data.sources import formats, raw
+from rlhf_data.sources import formats, raw, readers
 from rlhf_data.storage import tables
 from rlhf_data.world import records as world
 
@@ -17,9 +17,18 @@ from rlhf_data.world import records as world
 def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, counts: Path) -> None:
     profile = params.load()
     section, seed = profile.ingest, profile.seed
-    held_out = partial(hashing.is_held_out, share=profile.held_out, seed=seed)
-    markup = section.markup == "reject"
-    clean = partial(ingest.of_source, max_chars=section.max_chars, seed=seed, held_out=held_out, drop_markup=markup)
+    sets = profile.clean.contamination
+    against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets and sets.instructions else None
+    for line in decontamination.notes(against):
+        print(line, flush=True)
+    clean = partial(
+        ingest.of_source,
+        max_chars=section.max_chars,
+        seed=seed,
+        held_out=partial(hashing.is_held_out, share=profile.held_out, seed=seed),
+        repeated=partial(decontamination.repeated, against=against) if against else None,
+        drop_markup=section.markup == "reject",
+    )
     ingested = {}
     said: dict[str, str] = {}  # by the conversations of all sources
     for name, source in section.sources.items():

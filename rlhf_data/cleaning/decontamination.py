@@ -1,10 +1,11 @@
-"""Decontamination: prompts that repeat an item of an evaluation set.
+"""Decontamination: prompts and SFT conversations that repeat an item of an evaluation set.
 
     {"turns": ["Name a fish.", "Another one?"]} of mt_bench, a prompt " name a  FISH"
     →  "mt_bench row 0, text 0: the same words"
 
-A prompt is contaminated where one of its user turns has the same words as an item, after normalising case, spacing and
-punctuation, or where it holds at least a given share of an item's word n-grams.
+One is contaminated where one of its user turns has the same words as an item, after normalising case, spacing and
+punctuation, or where it holds at least a given share of an item's word n-grams. Items of a few words are not looked
+for: "Who are you?" of TruthfulQA is what anyone asks.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import polars as pl
 from rlhf_data.cleaning.normalization import ngrams, words
 from rlhf_data.errors import SourceError
 from rlhf_data.params.cleaning import ContaminationParams
+from rlhf_data.schemas import Message
 
 
 class Evaluation(NamedTuple):
@@ -28,6 +30,8 @@ class Evaluation(NamedTuple):
     exact: dict[str, str]  # all of an item's words → the item
     grams: dict[str, list[str]]  # an n-gram → the items that have it
     sizes: dict[str, int]  # an item → its n-grams; items of fewer than n words have none
+    least: int  # words of an item that is looked for
+    short: list[str]  # items of fewer words
 
 
 def evaluation(raw: Mapping[str, Iterable[object]], section: ContaminationParams) -> Evaluation:
@@ -35,7 +39,7 @@ def evaluation(raw: Mapping[str, Iterable[object]], section: ContaminationParams
 
     Raises `SourceError` for a record without that field, or with another type in it.
     """
-    found = Evaluation(section.words, section.overlap, {}, {}, {})
+    found = Evaluation(section.words, section.overlap, {}, {}, {}, section.min_words, [])
     for name, records in raw.items():
         for row, record in enumerate(records):
             for number, text in enumerate(_texts(record, section.sets[name].field, f"{name} row {row}")):
@@ -43,11 +47,25 @@ def evaluation(raw: Mapping[str, Iterable[object]], section: ContaminationParams
     return found
 
 
+def notes(against: Evaluation | None) -> list[str]:
+    """What a person should know of the items, one line each."""
+    if against is None or not against.short:
+        return []
+    return [
+        f"clean.contamination: {len(against.short)} items of fewer than {against.least} words are not looked for "
+        f"(min_words), the first: {against.short[0]}"
+    ]
+
+
 def given_away(prompts: pl.Series, against: Evaluation) -> list[str | None]:
     """For each prompt, the item that it repeats and how; None for a clean one."""
-    content = pl.element().struct.field("content")
-    turns = prompts.list.eval(content.filter(pl.element().struct.field("role") == "user"))
-    return [next(filter(None, (_detail(turn, against) for turn in one)), None) for one in turns.to_list()]
+    return [repeated(messages, against) for messages in prompts.to_list()]
+
+
+def repeated(messages: Sequence[Message], against: Evaluation) -> str | None:
+    """The item that a conversation's user turns repeat, and how; None for a clean one."""
+    said = (turn["content"] for turn in messages if turn["role"] == "user")
+    return next(filter(None, (_detail(turn, against) for turn in said)), None)
 
 
 def _detail(turn: str, against: Evaluation) -> str | None:
@@ -65,6 +83,9 @@ def _detail(turn: str, against: Evaluation) -> str | None:
 
 
 def _add(found: Evaluation, item: str, item_words: list[str]) -> None:
+    if len(item_words) < found.least:
+        found.short.append(item)
+        return
     found.exact.setdefault(" ".join(item_words), item)
     if len(item_words) >= found.n:
         grams = ngrams(item_words, found.n)

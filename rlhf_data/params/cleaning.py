@@ -68,11 +68,13 @@ class EvaluationSet:
 
 @section
 class ContaminationParams:
-    """The evaluation sets that no training text may repeat."""
+    """The evaluation sets that no comparison and no prompt may repeat, nor an SFT conversation with `instructions`."""
 
     root: str  # folder that the sets' paths start from, itself relative to the project
     words: Positive  # of an n-gram; items of fewer are only found as a whole user turn
     overlap: Annotated[float, Field(gt=0, le=1)]  # share of an item's n-grams, in one user turn
+    min_words: Positive = 5  # of an item that is looked for: a shorter one is what anyone asks, as "Who are you?"
+    instructions: bool = False  # whether ingest drops SFT conversations that repeat an item
     sets: Annotated[dict[Name, EvaluationSet], Field(min_length=1)]
 
 

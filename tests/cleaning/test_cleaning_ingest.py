@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from rlhf_data.cleaning import ingest
+from rlhf_data.cleaning import decontamination, ingest
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import content_id, conversation_id
+from rlhf_data.params.cleaning import ContaminationParams, EvaluationSet
+from rlhf_data.params.sources import FileSource
 from rlhf_data.schemas import Instructions, Message, Preferences, PromptPool, Rejects
 from rlhf_data.sources.records import BadRecord, Comparison, Conversation, Prompt, Row
 from rlhf_data.storage import tables
@@ -132,6 +136,46 @@ def test_duplicates_of_instructions_and_prompts() -> None:
     same = [(1, "duplicate", "says the same as zoo row 0")]
     assert rules(clean(Conversation(CARP), Conversation(CARP), kind="instructions")) == same
     assert rules(clean(Prompt(FISH), Prompt(FISH, "{}"), kind="prompts")) == same
+
+
+def test_a_conversation_that_repeats_an_evaluation_item_is_dropped_by_name_and_makes_no_duplicate() -> None:
+    item = "Compose an engaging travel blog post about a recent trip to an island."
+    sets = ContaminationParams(root="", words=8, overlap=0.5, sets={"eval": EvaluationSet(path="", field="q")})
+    against = decontamination.evaluation({"eval": [{"q": item}, {"q": "Name a fish."}]}, sets)
+    later: Message = {"role": "user", "content": item.upper()}
+    answer: Message = {"role": "assistant", "content": "Aloha."}
+    records = [CARP, [*CARP, later, answer], [*CARP, later, answer]]
+    cleaned = ingest.clean(
+        records,
+        lambda record: [Conversation(record)],
+        source="zoo",
+        kind="instructions",
+        max_chars=1000,
+        repeated=partial(decontamination.repeated, against=against),
+    )
+    assert cleaned.table["row"].to_list() == [0]  # an item of three words is no item
+    assert rules(cleaned) == [(row, "contaminated", "eval row 0, text 0: the same words") for row in (1, 2)]
+
+
+def test_user_turns_that_nobody_answered_are_trimmed_when_asked_for(tmp_path: Path) -> None:
+    bird: Message = {"role": "user", "content": "Name a bird."}
+    source = FileSource(format="standard", kind="instructions", path="a.jsonl", trim_unanswered=True)
+    records = [[*CARP, bird], [SYSTEM, *CARP, bird, bird], CARP, [SYSTEM, *FISH], BIRD]
+
+    def cleaned(source: FileSource) -> ingest.Cleaned:
+        parse = lambda record: [Conversation(record)]  # noqa: E731
+        return ingest.of_source(records, parse, source, name="zoo", max_chars=100, seed=0)
+
+    kept = cleaned(source)
+    assert kept.table["messages"].to_list() == [CARP, [SYSTEM, *CARP]]
+    assert [(row, rule) for row, rule, _ in rules(kept)] == [
+        (2, "duplicate"),
+        (3, "turns_out_of_order"),
+        (4, "turns_out_of_order"),
+    ]
+    as_it_is = cleaned(replace(source, trim_unanswered=False))
+    assert as_it_is.table["messages"].to_list() == [CARP]
+    assert [row for row, rule, _ in rules(as_it_is) if rule == "turns_out_of_order"] == [0, 1, 3, 4]
 
 
 def test_a_record_is_kept_with_its_good_rows() -> None:

@@ -81,7 +81,9 @@ def test_too_many_tokens_with_the_longer_response() -> None:
 
 
 def test_evaluation_items() -> None:
-    section = ContaminationParams(root="", words=8, overlap=0.5, sets={"eval": EvaluationSet(path="", field="q")})
+    section = ContaminationParams(
+        root="", words=8, overlap=0.5, min_words=1, sets={"eval": EvaluationSet(path="", field="q")}
+    )
     against = decontamination.evaluation({"eval": [{"q": "Name a fish."}]}, section)
     table = pairs(
         ("zoo", "  name  a FISH", "b", "c"), ("zoo", "Name a bird.", "b", "c"), ("ark", "name a fish", "d", "e")
@@ -155,7 +157,9 @@ def test_whatever_the_rules_every_comparison_is_accounted_for(seed: int) -> None
         (source, draw.choice(texts), *draw.sample(responses, 2)) for source in ("zoo", "ark", "ox") for _ in range(90)
     }
     table = pairs(*sorted(rows), margins={row: draw.random() for row in range(0, len(rows), 2)})
-    section = ContaminationParams(root="", words=8, overlap=0.5, sets={"eval": EvaluationSet(path="", field="q")})
+    section = ContaminationParams(
+        root="", words=8, overlap=0.5, min_words=1, sets={"eval": EvaluationSet(path="", field="q")}
+    )
     against = decontamination.evaluation({"eval": [{"q": "Name a fish."}]}, section)
     rules = CleanParams(
         min_margin={"zoo": 0.5}, max_tokens=draw.choice([None, 40]), near_duplicates=NEAR, contamination=section,

@@ -153,9 +153,15 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     (project / "asked.jsonl").write_text("".join(f"{json.dumps({'prompt': asked})}\n" for asked, _, _ in pairs))
     mine = {"format": "hh_rlhf", "kind": "preferences", "path": "pairs.jsonl"}
     asked = {"format": "single_prompt", "kind": "prompts", "path": "asked.jsonl"}
-    change(project, "ingest", sources={**WORLD, "mine": mine, "asked": asked})
+    told = {"format": "prompt_completion", "kind": "instructions", "path": "told.jsonl"}
+    (project / "told.jsonl").write_text(
+        "".join(f"{json.dumps({'prompt': asked, 'completion': good})}\n" for asked, good, _ in pairs)
+    )
+    change(project, "ingest", sources={**WORLD, "mine": mine, "asked": asked, "told": told})
     sets = {"mt_bench": {"path": "questions.jsonl", "field": "turns"}}
-    change(project, "clean", contamination={"root": ".", "words": 8, "overlap": 0.5, "sets": sets})
+    change(
+        project, "clean", contamination={"root": ".", "words": 8, "overlap": 0.5, "instructions": True, "sets": sets}
+    )
     data, reports = project / "data", project / "reports"
 
     ingest.main(**OUTPUTS)
@@ -172,7 +178,7 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
         reports / "cards",
     )  # fmt: skip
 
-    for rejects in ("mixes/all", "asked"):
+    for rejects in ("mixes/all", "asked", "told"):
         found = pl.read_parquet(data / f"rejects/{rejects}.parquet")
         assert found.select("row", "rule", "detail").rows() == [
             (0, "contaminated", "mt_bench row 0, text 0: the same words")
@@ -181,8 +187,10 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     for table in ("mixes/all", "prompts"):
         kept = pl.read_parquet(data / table / "*.parquet").filter(pl.col("source").is_in(["mine", "asked"]))
         assert [prompt[0]["content"] for prompt in kept["prompt"].to_list()] == ["Name a fish."]
+    learnt = pl.read_parquet(OUTPUTS["instructions"]).filter(pl.col("source") == "told")
+    assert [turns[0]["content"] for turns in learnt["messages"].to_list()] == ["Name a fish."]
     counted = pl.read_csv(reports / "cleaning.csv").select("source", "rule", "rows")
-    assert ("asked", "contaminated", 1) in counted.rows()
+    assert {("asked", "contaminated", 1), ("told", "contaminated", 1)} < set(counted.rows())
     assert ("all", "mine", "contaminated", 1) in pl.read_csv(reports / "mixes.csv").rows()
     assert "| mine | hh_rlhf | pairs.jsonl | not pinned | MIT | human |" in (reports / "cards/all.md").read_text()
 
