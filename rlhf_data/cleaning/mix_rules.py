@@ -70,7 +70,7 @@ def _too_many_tokens(pairs: pl.DataFrame, most: int) -> pl.Series:
 
 
 def _duplicate(pairs: pl.DataFrame) -> pl.Series:
-    same = ("prompt_id", *_said(pairs))
+    same = [pl.col("prompt_id"), *_said(pairs)]
     repeated = pl.int_range(pl.len()).over(same) > 0
     return pairs.select(pl.when(repeated).then(pl.format("says the same as {}", PLACE.first().over(same)))).to_series()
 

@@ -17,7 +17,13 @@ ROWS = 500_000  # responses that are in memory at once
 PAIRED, TOO_LONG = "paired", "too_long_to_train"
 # Which pairs training can hold whole: of rows with both texts, and what is known of their tokens
 Fits = Callable[[pl.DataFrame], pl.Series]
-BESIDE = ("chosen_chars", "rejected_chars", "chosen_said", "rejected_said", "responses")  # columns of `ends` that no pair keeps
+BESIDE = (
+    "chosen_chars",
+    "rejected_chars",
+    "chosen_said",
+    "rejected_said",
+    "responses",
+)  # columns of `ends` that no pair keeps
 
 
 def with_rewards(generations: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
@@ -72,7 +78,10 @@ def _without_long(judged: pl.DataFrame, scored: pl.DataFrame, prompts: pl.DataFr
 
 
 def usable(scored: pl.DataFrame, *, drop_truncated: bool) -> pl.DataFrame:
-    """The responses that may join a pair, with their normal form: no empty one, no truncated one with `drop_truncated`."""
+    """The responses that may join a pair: no empty one, and no truncated one with `drop_truncated`.
+
+    `said` is the normal form of each, by which two are the same.
+    """
     rows = scored.filter(~IS_EMPTY & ~(IS_TRUNCATED & drop_truncated))
     return rows.with_columns(said=normal_forms(rows["response"]))
 

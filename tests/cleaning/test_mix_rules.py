@@ -100,6 +100,19 @@ def test_the_same_comparison_in_another_source() -> None:
     assert told(table) == [(2, "duplicate", "says the same as zoo row 0")]
 
 
+def test_another_spelling_is_the_same_comparison_and_the_same_pair_of_responses() -> None:
+    table = pairs(
+        ("zoo", "a", "caf\u00e9\nor tea", "c"),
+        ("ark", "a", " cafe\u0301\r\nor tea", "c\n"),
+        ("ark", "a", "c", "cafe\u0301\ror tea"),
+        ("ark", "a", "cafe\nor tea", "c"),
+    )
+    assert told(table, conflicting_labels="first") == [
+        (1, "duplicate", "says the same as zoo row 0"),
+        (2, "conflicting_label", "zoo row 0 prefers the other response"),
+    ]
+
+
 @pytest.mark.parametrize(("policy", "dropped"), [("first", [2]), ("neither", [0, 2]), ("keep", [])])
 def test_opposite_labels_in_two_sources(policy: str, dropped: list[int]) -> None:
     table = pairs(("zoo", "a", "b", "c"), ("zoo", "d", "b", "c"), ("ark", "a", "c", "b"), ("ark", "a", "c", "e"))
