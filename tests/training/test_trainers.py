@@ -162,6 +162,22 @@ def test_rewards_are_learnt_from_the_end_of_long_conversations(policy_dir: Path)
     assert tokens.decode(found["rejected_ids"][2]) == "<|user|>How can I fix a car?<|eot|><|assistant|>Sure!<|eot|>"
 
 
+@pytest.mark.parametrize(("spare", "said"), [(1, ""), (0, ""), (-1, "1 of 2 comparisons lose the beginning")])
+def test_comparisons_that_lose_their_beginning_are_counted(
+    policy_dir: Path, capsys: pytest.CaptureFixture[str], spare: int, said: str
+) -> None:
+    tokens = checkpoints.tokenizer(policy_dir)
+    asked = [{"role": "user", "content": "How can I fix a car?"}]
+    pairs = pl.DataFrame({"prompt": [asked] * 2, "chosen": ["Ask.", "Ask."], "rejected": ["Sure! Ask.", "Ask!"]})
+    whole = trainers.reward_tokens(pairs, tokens, max_length=1000)
+    longest = max(map(len, [*whole["chosen_ids"], *whole["rejected_ids"]]))
+    found = trainers.reward_tokens(pairs, tokens, max_length=longest + spare)
+    assert found["rejected_ids"][0].to_list() == whole["rejected_ids"][0].to_list()[-(longest + spare) :]
+    assert found["chosen_ids"].to_list() == whole["chosen_ids"].to_list()
+    assert said in (out := capsys.readouterr().out)
+    assert bool(out) == bool(said)
+
+
 def test_comparisons_whose_difference_was_cut_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     tokens = pl.DataFrame({"chosen_ids": [[1, 2], [3], [4]], "rejected_ids": [[1, 2], [5], [3]]})
     assert trainers.tell_apart(tokens).rows() == [([3], [5]), ([4], [3])]
