@@ -13,8 +13,10 @@ from ruamel.yaml import YAML
 
 from rlhf_data import params
 from rlhf_data.errors import ParamsError, RlhfDataError, SourceError, TableError
+from rlhf_data.schemas import History, Preferences
 from rlhf_data.sources import readers
-from stages import evaluate, ingest, lengths, mix, pair, prompts, report_cleaning, report_mixes, table5
+from rlhf_data.storage import tables
+from stages import evaluate, ingest, lengths, mix, offline_history, pair, prompts, report_cleaning, report_mixes, table5
 
 ROOT = Path(__file__).parents[2]
 OUTPUTS = {
@@ -193,6 +195,26 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     assert {("asked", "contaminated", 1), ("told", "contaminated", 1)} < set(counted.rows())
     assert ("all", "mine", "contaminated", 1) in pl.read_csv(reports / "mixes.csv").rows()
     assert "| mine | hh_rlhf | pairs.jsonl | not pinned | MIT | human |" in (reports / "cards/all.md").read_text()
+
+
+def test_offline_pairs_that_dpo_would_cut_are_left_out_and_counted(
+    project: Path, policy_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(project, "ingest", sources=WORLD)
+    change(project, "offline_history", pairs=2)
+    ingest.main(**OUTPUTS)
+    some = pl.read_parquet(OUTPUTS["preferences"] / "pairs.parquet").unique("prompt_id", maintain_order=True)[:4]
+    long = some.with_row_index("n").with_columns(
+        chosen=pl.when(pl.col("n") == 0).then(pl.lit("It is a fish. " * 300) + pl.col("chosen")).otherwise("chosen")
+    )
+    Path("mix").mkdir()
+    tables.write(long.drop("n"), Path("mix/train.parquet"), Preferences)
+
+    offline_history.main(Path("mix"), policy_dir, Path("data/history/iter0"))
+
+    found = tables.read(Path("data/history/iter0"), History)
+    assert sorted(found["prompt_id"]) == sorted(some["prompt_id"][1:3])
+    assert "2 offline pairs, dropped 1 (too_long_to_train)" in capsys.readouterr().out
 
 
 def dialogue(asked: str, answer: str) -> str:

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from rlhf_data.errors import EngineError, PromptError, TableError
-from rlhf_data.models import checkpoints
+from rlhf_data.models import checkpoints, tokenizers
 from rlhf_data.params.profiles import Params
 from rlhf_data.params.training import LlamaSize, PolicyParams, RewardParams, SftParams
 from rlhf_data.training import trainers, trl_config
@@ -222,6 +222,23 @@ def test_reference_log_probabilities_are_those_of_trl(policy: PolicyParams, poli
         rows = [row for row in expected if row["prompt_id"] in part["prompt_id"]]
         for side in ("ref_chosen_logps", "ref_rejected_logps"):
             assert logps(part)[side].to_list() == pytest.approx([row[side] for row in rows], abs=1e-4)
+
+
+def test_the_pairs_that_fit_are_those_that_dpo_reads_whole(policy: PolicyParams, policy_dir: Path, work: Path) -> None:
+    rows = [(f"p{n}", "What is 5? " * (1 + n % 3), f"{'5 minus 1 is 4. ' * n}It is 4.", "4") for n in range(8)]
+    pairs, held = table(rows), []
+
+    def logps(limit: int) -> list[float]:
+        reference = trainers.open_reference(replace(policy, max_length=limit), policy_dir, batch_size=4, work=work)
+        return reference(pairs)["ref_chosen_logps"].to_list()
+
+    whole = logps(1000)
+    for limit in range(26, 34):
+        fits = tokenizers.fitting(policy_dir, max_length=limit)(pairs)
+        same = [one == pytest.approx(other, abs=1e-3) for one, other in zip(whole, logps(limit), strict=True)]
+        assert fits.to_list() == same
+        held.append(fits.sum())
+    assert 0 < held[0] < held[-1] < 8
 
 
 def test_no_pairs_get_no_log_probabilities_and_load_no_model(policy: PolicyParams, work: Path) -> None:
