@@ -212,6 +212,16 @@ class Evaluations(dy.Schema):
     job = dy.String()  # as in generations
 
 
+class RecordedScores(dy.Schema):
+    """A score that somebody's judge gave: `data/models/<judge>/scores.parquet`."""
+
+    prompt_id = dy.String(primary_key=True)
+    first_id = dy.String(primary_key=True)  # hash of the response's normal form
+    second_id = dy.String(primary_key=True)  # of the other response, where two were scored together; else empty
+    first_score = dy.Float64()
+    second_score = dy.Float64()  # 0 where one response was scored alone
+
+
 class SecondOpinions(dy.Schema):
     """One `test` prompt's answers, the policy's against π₀'s: `data/second_opinions/<policy>.parquet`."""
 

@@ -5,32 +5,33 @@ from pathlib import Path
 import polars as pl
 
 from rlhf_data import cli, params
-from rlhf_data.cleaning import ingest
+from rlhf_data.cleaning import ingest, ingest_counts
 from rlhf_data.evaluation import reward_tests
-from rlhf_data.schemas import Preferences, Rejects, RewardTests
+from rlhf_data.schemas import Counts, Preferences, Rejects, RewardTests
 from rlhf_data.sources import formats, raw
 from rlhf_data.storage import tables
 
 
-def main(mix: Path, out: Path, dropped: Path) -> None:
+def main(mix: Path, out: Path, dropped: Path, counts: Path) -> None:
     profile = params.load()
     section, seed = profile.benchmark_pairs, profile.seed
     own = tables.read(mix / "test.parquet", Preferences)
     tests = [reward_tests.held_out(own, most=section.held_out_pairs, seed=seed)]
-    rejects: list[pl.DataFrame] = [Rejects.create_empty()]
+    ingested = {}
     for test, subset, source in section.sources():
         records = list(raw.records(source, Path(section.root)))
         parse, name = (
             formats.with_subset(source.format, "preferences", vars(source) | {"seed": seed}),
-            f"{test}/{subset}",
+            f"{test}.{subset}",
         )
         cleaned = ingest.of_source(records, parse, source, name=name, max_chars=section.max_chars, seed=seed)
         print(f"{name}: {cleaned.raw} records, {cleaned.kept} kept, {cleaned.table.height} pairs", flush=True)
         named = [formats.subset(source.format, records[row]) or subset for row in cleaned.table["row"]]
         tests.append(reward_tests.of_test(test, cleaned.table, named))
-        rejects.append(cleaned.rejects)
+        ingested[name] = cleaned
     tables.write(reward_tests.all_tests(tests), out, RewardTests)
-    tables.write(pl.concat(rejects), dropped, Rejects)
+    tables.write(pl.concat([Rejects.create_empty(), *(one.rejects for one in ingested.values())]), dropped, Rejects)
+    tables.write(ingest_counts.counts(ingested), counts, Counts)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from rlhf_data import cli, hashing, params
 from rlhf_data.cleaning import decontamination, ingest, ingest_counts
+from rlhf_data.cleaning.instructions import decontaminated
 from rlhf_data.params.sources import WorldSource
 from rlhf_data.schemas import Counts, Instructions, Preferences, PromptPool, Rejects
 from rlhf_data.sources import formats, raw, readers
@@ -17,18 +18,13 @@ from rlhf_data.world import records as world
 def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, counts: Path) -> None:
     profile = params.load()
     section, seed = profile.ingest, profile.seed
+    held_out = partial(hashing.is_held_out, share=profile.held_out, seed=seed)
+    markup = section.markup == "reject"
+    clean = partial(ingest.of_source, max_chars=section.max_chars, seed=seed, held_out=held_out, drop_markup=markup)
     sets = profile.clean.contamination
     against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets and sets.instructions else None
     for line in decontamination.notes(against):
         print(line, flush=True)
-    clean = partial(
-        ingest.of_source,
-        max_chars=section.max_chars,
-        seed=seed,
-        held_out=partial(hashing.is_held_out, share=profile.held_out, seed=seed),
-        repeated=partial(decontamination.repeated, against=against) if against else None,
-        drop_markup=section.markup == "reject",
-    )
     ingested = {}
     said: dict[str, str] = {}  # by the conversations of all sources
     for name, source in section.sources.items():
@@ -40,6 +36,8 @@ def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, count
         parse = formats.parser(source.format, source.kind, vars(source) | {"seed": seed})
         shown = tqdm(records, desc=name, unit=" records", disable=None)
         cleaned = clean(shown, parse, source, name=name, seen=said if source.kind == "instructions" else {})
+        if against and source.kind == "instructions":
+            cleaned = decontaminated(cleaned, against)
         print(f"{name}: {cleaned.raw} records, {cleaned.kept} kept", flush=True)
         for line in ingest_counts.notes(cleaned, name):
             print(line, flush=True)

@@ -10,8 +10,10 @@ from rlhf_data.storage.atomic import atomically
 
 
 def main(instructions: Path, out: Path) -> None:
-    section = params.load().tokenizer
-    texts = tables.read(instructions, Instructions)["messages"].explode().struct.field("content")
+    profile = params.load()
+    section, learnt = profile.tokenizer, profile.train_sft.assistant_only_loss
+    turns = tables.read(instructions, Instructions)["messages"].explode()
+    texts, systems = turns.struct.field("content"), bool((turns.struct.field("role") == "system").any())
 
     def save(folder: Path) -> None:
         if section.vocab_size is not None:
@@ -19,6 +21,8 @@ def main(instructions: Path, out: Path) -> None:
         else:
             size = tokenizers.fetch(str(section.hub), section.revision, folder)
         print(f"{size} tokens in the vocabulary")
+        for note in tokenizers.checked(folder, section.hub, section.revision, answers_alone=learnt, systems=systems):
+            print(note)
 
     atomically(out, save)
 

@@ -1,11 +1,10 @@
-"""Decontamination: prompts and SFT conversations that repeat an item of an evaluation set.
+"""Decontamination: prompts that repeat an item of an evaluation set.
 
     {"turns": ["Name a fish.", "Another one?"]} of mt_bench, a prompt " name a  FISH"
     →  "mt_bench row 0, text 0: the same words"
 
-One is contaminated where one of its user turns has the same words as an item, after normalising case, spacing and
-punctuation, or where it holds at least a given share of an item's word n-grams. Items of a few words are not looked
-for: "Who are you?" of TruthfulQA is what anyone asks.
+A prompt is contaminated where one of its user turns has the same words as an item, after normalising case, spacing and
+punctuation, or where it holds at least a given share of an item's word n-grams.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ import polars as pl
 from rlhf_data.cleaning.normalization import ngrams, words
 from rlhf_data.errors import SourceError
 from rlhf_data.params.cleaning import ContaminationParams
-from rlhf_data.schemas import Message
 
 
 class Evaluation(NamedTuple):
@@ -37,7 +35,8 @@ class Evaluation(NamedTuple):
 def evaluation(raw: Mapping[str, Iterable[object]], section: ContaminationParams) -> Evaluation:
     """Looks the items up in each set's records, in the field that the params name; a list gives an item each.
 
-    Raises `SourceError` for a record without that field, or with another type in it.
+    Items of fewer than `min_words` words are left out, and listed. Raises `SourceError` for a record without that
+    field, or with another type in it.
     """
     found = Evaluation(section.words, section.overlap, {}, {}, {}, section.min_words, [])
     for name, records in raw.items():
@@ -59,13 +58,9 @@ def notes(against: Evaluation | None) -> list[str]:
 
 def given_away(prompts: pl.Series, against: Evaluation) -> list[str | None]:
     """For each prompt, the item that it repeats and how; None for a clean one."""
-    return [repeated(messages, against) for messages in prompts.to_list()]
-
-
-def repeated(messages: Sequence[Message], against: Evaluation) -> str | None:
-    """The item that a conversation's user turns repeat, and how; None for a clean one."""
-    said = (turn["content"] for turn in messages if turn["role"] == "user")
-    return next(filter(None, (_detail(turn, against) for turn in said)), None)
+    content = pl.element().struct.field("content")
+    turns = prompts.list.eval(content.filter(pl.element().struct.field("role") == "user"))
+    return [next(filter(None, (_detail(turn, against) for turn in one)), None) for one in turns.to_list()]
 
 
 def _detail(turn: str, against: Evaluation) -> str | None:

@@ -23,8 +23,8 @@ from rlhf_data.cleaning.validation import TABLES, Place, Values
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import fraction
 from rlhf_data.params.sources import Source, WorldSource
-from rlhf_data.schemas import Message, Rejects
-from rlhf_data.sources import chats, formats, markup, unread
+from rlhf_data.schemas import Rejects
+from rlhf_data.sources import formats, markup, unread
 from rlhf_data.sources.records import BadRecord, Conversation, Response, Row, texts
 
 RAW_CHARS = 20_000  # of a dropped record that are kept to look at
@@ -53,7 +53,6 @@ def of_source(
     seed: int,
     seen: dict[str, str] | None = None,
     held_out: Callable[[str], bool] | None = None,
-    repeated: Callable[[Sequence[Message]], str | None] | None = None,
     drop_markup: bool = False,
 ) -> Cleaned:
     """The rows of a whole source, cleaned as `clean` does and capped as its params say.
@@ -69,7 +68,6 @@ def of_source(
         max_chars=max_chars,
         seen=seen,
         held_out=held_out,
-        repeated=repeated,
         leaves=() if isinstance(source, WorldSource) else (*formats.leaves(source.format), *source.leaves),
         drop_markup=drop_markup,
     )
@@ -88,7 +86,6 @@ def clean(
     max_chars: int,
     seen: dict[str, str] | None = None,
     held_out: Callable[[str], bool] | None = None,
-    repeated: Callable[[Sequence[Message]], str | None] | None = None,
     leaves: Collection[str] = (),
     drop_markup: bool = False,
 ) -> Cleaned:
@@ -98,8 +95,8 @@ def clean(
     those that it did not read are counted, or refuse the record (`unread`). Texts with special tokens of a chat
     template are counted, and refused if `drop_markup`. Of two rows that say the same, or label the same two
     responses the other way round, the earlier one stays; sources that share `seen` share that memory (it maps a
-    row's id to where it was met first). Conversations are dropped whose first question is `held_out`, or which repeat
-    an evaluation item (`repeated`). Records of one response each are compared with the earlier ones to the same prompt.
+    row's id to where it was met first). Conversations with a prompt that is `held_out` are dropped. Records of one
+    response each are compared with the earlier ones to the same prompt.
     """
     schema, make = TABLES[kind]
     seen = {} if seen is None else seen
@@ -115,7 +112,7 @@ def clean(
             has_markup = any(markup.found(text) for row in found for text in texts(row))
             if has_markup and drop_markup:
                 raise BadRecord("markup", "a text holds special tokens of a chat template")
-            place = Place(source, number, seen, held_out, repeated)
+            place = Place(source, number, seen, held_out)
             if found and isinstance(found[0], Response):
                 made = groups.paired(found[0], _raw(record), place, make)
             else:
@@ -192,10 +189,14 @@ def _new_rows(found: Sequence[Row], make: Callable[..., Values], place: Place, *
 
 def trimmed(parse: Callable[[Any], Sequence[Row]], record: Any) -> list[Row]:
     """What `parse` gives, conversations without the user's turns at their end, which nobody answered."""
-    return [
-        Conversation(chats.without_unanswered(row.messages)) if isinstance(row, Conversation) else row
-        for row in parse(record)
-    ]
+    return [_answered(row) if isinstance(row, Conversation) else row for row in parse(record)]
+
+
+def _answered(row: Conversation) -> Conversation:
+    messages = row.messages
+    while len(messages) > 1 and messages[-1]["role"] == "user":
+        messages = messages[:-1]
+    return Conversation(messages)
 
 
 def _short(found: Sequence[Row], max_chars: int) -> Sequence[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import polars as pl
 
@@ -10,11 +11,12 @@ from rlhf_data.errors import TableError
 from rlhf_data.sources.about import About
 
 COUNTS = ("prompts", "pairs")
+NAMED = 3  # annotators that are named
 TOKENS = ("prompt_tokens", "chosen_tokens", "rejected_tokens")  # means over pairs, of the profile's own tokenizer
 
 
-def figures(pairs: pl.DataFrame, lengths: pl.DataFrame) -> dict[str, float]:
-    """A source's `Preferences` and `Lengths` → its counts and mean tokens.
+def figures(pairs: pl.DataFrame, lengths: pl.DataFrame) -> dict[str, Any]:
+    """A source's `Preferences` and `Lengths` → its annotators, counts and mean tokens.
 
     Raises `TableError` where a comparison has no token counts.
     """
@@ -22,20 +24,28 @@ def figures(pairs: pl.DataFrame, lengths: pl.DataFrame) -> dict[str, float]:
     if uncounted := joined["prompt_tokens"].null_count():
         raise TableError(f"{uncounted} of {joined.height} comparisons have no token counts\n  `dvc repro lengths`")
     means = joined.select(pl.col(TOKENS).mean().round(1)).row(0, named=True)
-    return {"prompts": joined["prompt_id"].n_unique(), "pairs": joined.height, **means}
+    counts = {"prompts": joined["prompt_id"].n_unique(), "pairs": joined.height}
+    return {"annotator": _named(pairs["annotator"]), **counts, **means}
 
 
-def table(found: Mapping[str, Mapping[str, float]], abouts: Mapping[str, About | None]) -> pl.DataFrame:
+def _named(annotators: pl.Series) -> str:
+    """Who labelled most, and how many others did."""
+    names = annotators.value_counts(sort=True)["annotator"].to_list()
+    others = f" and {len(names) - NAMED} others" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + others
+
+
+def table(found: Mapping[str, Mapping[str, Any]], abouts: Mapping[str, About | None]) -> pl.DataFrame:
     """One row per source: `annotator`, `licence`, and each figure with `paper_<figure>` and `<figure>_difference`.
 
-    The last two are null where nothing is published, annotator and licence where many data sets share the format.
+    The last two are null where nothing is published, the licence where many data sets share the format.
     """
     rows = []
     for source, ours in found.items():
         about = abouts[source]
         row: dict[str, object] = {
             "source": source,
-            "annotator": about.annotator if about else None,
+            "annotator": ours["annotator"],
             "licence": about.licence if about else None,
             "non_commercial": about.non_commercial if about else None,
         }

@@ -7,7 +7,7 @@ sides share their history and differ in their last turn.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import dataframely as dy
@@ -26,7 +26,6 @@ class Place(NamedTuple):
     number: int  # of its record
     seen: dict[str, str]  # a row's id → where it was met first
     held_out: Callable[[str], bool] | None  # of the first question
-    repeated: Callable[[Sequence[Message]], str | None] | None = None  # the evaluation item that a conversation repeats
 
 
 def check_response(row: Response) -> None:
@@ -65,8 +64,6 @@ def _preference(row: Comparison, place: Place) -> Values:
 
 def _instruction(row: Conversation, place: Place) -> Values:
     _check_turns(row.messages, last="assistant")
-    if place.repeated and (item := place.repeated(row.messages)):
-        raise BadRecord("contaminated", item)
     if place.held_out and place.held_out(first_question(row.messages)):
         raise BadRecord("held_out_prompt", "it starts with a question that is held out")
     return {"conversation_id": _new_id(conversation_id(row.messages), place), "messages": row.messages}

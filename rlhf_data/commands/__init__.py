@@ -26,6 +26,8 @@ MODULES = {  # by the subcommand's name
     "export": "export",
     "import": "imports",
     "explore": "explore",
+    "inspect": "inspect",
+    "new-profile": "new_profile",
 }
 
 

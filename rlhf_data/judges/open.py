@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import polars as pl
 
 from rlhf_data.inference.protocols import Judge, ResponsePair, Scorer
-from rlhf_data.judges import llm_judge, pairwise_model, reward_model, tournaments
+from rlhf_data.judges import llm_judge, pairwise_model, recorded, reward_model, tournaments
 from rlhf_data.loop import responses
 from rlhf_data.params import judges as params
 from rlhf_data.schemas import Message
@@ -35,6 +35,8 @@ def open_judge(model: Path, judge: params.Judge, *, score: params.ScoreParams, m
     """The judge that a section describes, with its model; `score` and `max_length` are those of a reward model."""
     if isinstance(judge, params.RewardJudge):
         return RewardModel(model, score, max_length=max_length)
+    if isinstance(judge, params.RecordedJudge):
+        return Recorded(model)
     return Comparing(model, judge)
 
 
@@ -65,6 +67,28 @@ class RewardModel:
 
     def rewards(self, wanted: pl.DataFrame, prompts: pl.DataFrame, *, part_prompts: int) -> Iterator[pl.DataFrame]:
         """As `OpenJudge.rewards`; raises `EngineError` where one is NaN or infinite."""
+        return responses.judge(self._scorer, wanted, prompts, part_prompts=part_prompts)
+
+
+class Recorded:
+    """Scores that somebody's judge gave."""
+
+    orders: Literal["both", "one"] = "one"  # a score does not depend on the order
+
+    def __init__(self, model: Path) -> None:
+        self._scorer = recorded.RecordedScorer(model)
+        self.fingerprint = fingerprints.job(model)
+
+    def prefer(self, comparisons: Sequence[ResponsePair]) -> list[float]:
+        """As `Judge.prefer`."""
+        return self._scorer.prefer(comparisons)
+
+    def wanted(self, generations: pl.DataFrame, *, judge: str) -> pl.DataFrame:
+        """As `OpenJudge.wanted`: a score is of the prompt and the response alone."""
+        return responses.to_judge(generations, judge=judge, job=self.fingerprint)
+
+    def rewards(self, wanted: pl.DataFrame, prompts: pl.DataFrame, *, part_prompts: int) -> Iterator[pl.DataFrame]:
+        """As `OpenJudge.rewards`; raises `EngineError` where a response has no score."""
         return responses.judge(self._scorer, wanted, prompts, part_prompts=part_prompts)
 
 

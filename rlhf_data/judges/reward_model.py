@@ -165,6 +165,7 @@ def vllm_arguments(reward: Path | str, section: ScoreParams, *, max_length: int)
         "convert": "classify",
         "pooler_config": {"use_activation": False},  # else the logit of a single label goes through a sigmoid
         "dtype": checkpoints.DTYPES[section.precision],
+        "hf_overrides": {"head_dtype": "float32"},
         "max_model_len": max_length,
         "tensor_parallel_size": section.tensor_parallel,
         "gpu_memory_utilization": section.gpu_memory_utilization,

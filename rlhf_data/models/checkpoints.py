@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import EngineError
+from rlhf_data.models.chat_template import without_clock
 from rlhf_data.params.training import LlamaSize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+HEAD = "score"  # as transformers calls the layer that gives the reward
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 # Two busy-waiting OpenMP threads on a machine with other work are ten times slower than one
@@ -27,9 +29,15 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
     """
     from transformers import AutoTokenizer
 
-    found: Any = _loaded(lambda: AutoTokenizer.from_pretrained(str(path), revision=revision), path)
+    found: Any = _loaded(
+        lambda: AutoTokenizer.from_pretrained(str(path), revision=revision, trust_remote_code=False), path
+    )
     if found.chat_template is None:
         raise EngineError(f"{path}: its tokenizer has no chat template; name a chat model, or a folder that has one")
+    if isinstance(found.chat_template, str):
+        found.chat_template = without_clock(found.chat_template)
+    if found.eos_token is None:
+        raise EngineError(f"{path}: its tokenizer has no EOS token, at which an answer could end\n  name one in it")
     if found.pad_token in (None, found.eos_token):
         found.add_special_tokens({"pad_token": "[PAD]"})
     return found
@@ -58,6 +66,17 @@ def end_ids(tokenizer: PreTrainedTokenizerBase, config: Any) -> set[int]:
     """Ids that end a turn: the tokenizer's EOS and those of generation_config.json, as vLLM takes them."""
     named = config.eos_token_id
     return {tokenizer.eos_token_id, *([] if named is None else [named] if isinstance(named, int) else named)}
+
+
+def generation_ends(path: str | Path, revision: str | None = None) -> list[int]:
+    """Ids at which a checkpoint's generation_config.json stops; none where it has no such file."""
+    from transformers import GenerationConfig
+
+    try:
+        named = GenerationConfig.from_pretrained(str(path), revision=revision).eos_token_id
+    except (OSError, ValueError):
+        return []
+    return [] if named is None else [named] if isinstance(named, int) else list(named)
 
 
 def new_llama(size: LlamaSize, tokenizer: PreTrainedTokenizerBase, *, seed: int) -> PreTrainedModel:
@@ -92,10 +111,40 @@ def causal(
 def reward(
     path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None
 ) -> PreTrainedModel:
-    """A sequence classifier with one output: the reward. From a language model it gets a new, seeded head."""
+    """A sequence classifier with one output: the reward. From a language model it gets a new, seeded head.
+
+    The head computes in fp32 whatever the trunk does: in bf16 more than half of all rewards would be others' equals.
+    """
     from transformers import AutoModelForSequenceClassification
 
-    return _load(AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1)
+    model = _load(AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1)
+    _compute_in_fp32(getattr(model, HEAD, None), path)
+    return model
+
+
+def _compute_in_fp32(head: Any, path: str | Path) -> None:
+    """Makes a linear head compute in fp32, with its weights as the checkpoint in `path` has them."""
+    import torch
+    from safetensors import safe_open
+
+    if not isinstance(head, torch.nn.Linear):
+        return
+
+    class Fp32Head(torch.nn.Linear):
+        """The same parameters under the same names."""
+
+        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+            with torch.autocast(hidden.device.type, enabled=False):
+                return torch.nn.functional.linear(hidden.float(), self.weight.float())
+
+    head.__class__ = Fp32Head
+    if head.weight.dtype == torch.float32:
+        return
+    head.float()
+    for file in Path(path).glob("*.safetensors"):
+        with safe_open(file, framework="pt") as tensors:
+            if f"{HEAD}.weight" in tensors.keys():  # noqa: SIM118  # no mapping
+                head.weight.data.copy_(tensors.get_tensor(f"{HEAD}.weight"))
 
 
 def _load(
@@ -103,7 +152,12 @@ def _load(
 ) -> PreTrainedModel:
     def load() -> Any:
         return family.from_pretrained(
-            str(path), dtype=DTYPES[precision], attn_implementation=attention, revision=revision, **more
+            str(path),
+            dtype=DTYPES[precision],
+            attn_implementation=attention,
+            revision=revision,
+            trust_remote_code=False,  # None would ask a person, and run what a stranger wrote
+            **more,
         )
 
     return _loaded(load, path)
@@ -117,3 +171,12 @@ def _loaded(load: Any, path: str | Path) -> Any:
             f"{path}: no checkpoint to be had: {error}\n  a folder needs `dvc repro` or `dvc pull`; "
             "a hub id needs the network and, for a gated model, `hf auth login`"
         ) from error
+    except Exception as error:  # each library has errors of its own for files that are cut, or of a newer kind
+        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        cure = "fetch it again; a kind of model that is newer than this transformers needs another version"
+        if "trust_remote_code" in str(error):
+            said, cure = (
+                "it brings code of its own",
+                "such code is never run here: name a model that transformers knows",
+            )
+        raise EngineError(f"{path}: cannot be loaded: {type(error).__name__}: {said[:300]}\n  {cure}") from error

@@ -20,7 +20,7 @@ import polars as pl
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 
-from rlhf_data.models import checkpoints
+from rlhf_data.models import chat_template, checkpoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -65,6 +65,13 @@ def train(texts: Iterable[str], folder: Path, *, vocab_size: int) -> int:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
     return int(tokenizer.get_vocab_size())
+
+
+def checked(folder: Path, hub: str | None, revision: str | None, *, answers_alone: bool, systems: bool) -> list[str]:
+    """What `chat_template.probe` says of the tokenizer in `folder`; generation also stops where `hub` says it does."""
+    tokenizer = checkpoints.tokenizer(folder)
+    ends = [] if hub is None else checkpoints.generation_ends(hub, revision)
+    return chat_template.probe(tokenizer, ends=ends, learns_answers_alone=answers_alone, has_systems=systems)
 
 
 def fetch(hub: str, revision: str | None, folder: Path) -> int:

@@ -73,9 +73,9 @@ class ContaminationParams:
     root: str  # folder that the sets' paths start from, itself relative to the project
     words: Positive  # of an n-gram; items of fewer are only found as a whole user turn
     overlap: Annotated[float, Field(gt=0, le=1)]  # share of an item's n-grams, in one user turn
-    min_words: Positive = 5  # of an item that is looked for: a shorter one is what anyone asks, as "Who are you?"
-    instructions: bool = False  # whether ingest drops SFT conversations that repeat an item
     sets: Annotated[dict[Name, EvaluationSet], Field(min_length=1)]
+    min_words: Positive = 1  # of an item; shorter ones ("Rewrite your answer.") are what anyone may say
+    instructions: bool = False  # whether SFT conversations are held against them too
 
 
 @section

@@ -19,11 +19,42 @@ class RewardJudge:
     """A Bradley–Terry reward model: P(first) = σ(reward of first − reward of second). Read as `score` says."""
 
     kind: Literal["reward"]
+    # another's sequence-classification model with one output: a folder or a hub id; null: what train_reward makes
+    model: str | None = None
+    revision: str | None = None  # of the hub id
 
     @property
     def scale(self) -> float | None:
         """How far apart two rewards can lie; None where nothing bounds them, as a model's raw output."""
         return None
+
+
+@section
+class RecordedJudge:
+    """Scores that somebody's judge gave: of a file, one per response, or two per pair of responses."""
+
+    kind: Literal["recorded"]
+    path: str  # the file, from the project's folder; its records' fields are named below, with dots into objects
+    sha256: str | None = None  # the file's pin
+    prompt: str
+    response: str | None = None
+    score: str | None = None
+    first: str | None = None
+    second: str | None = None
+    first_score: str | None = None
+    second_score: str | None = None
+
+    @property
+    def scale(self) -> float | None:
+        """As `RewardJudge.scale`: no file says it."""
+        return None
+
+    @model_validator(mode="after")
+    def names_scores_of_one_or_of_two(self) -> RecordedJudge:
+        one, two = (self.response, self.score), (self.first, self.second, self.first_score, self.second_score)
+        if not (all(one) and not any(two)) and not (all(two) and not any(one)):
+            raise ValueError("give response and score, or first, second, first_score and second_score")
+        return self
 
 
 @section
@@ -77,7 +108,7 @@ class LlmJudge:
         return SCALES[self.ranking]
 
 
-Judge = RewardJudge | PairwiseJudge | LlmJudge
+Judge = RewardJudge | RecordedJudge | PairwiseJudge | LlmJudge
 
 
 @section

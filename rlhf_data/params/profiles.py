@@ -118,6 +118,7 @@ class ProjectParams:
     # judges that score every response; `combine_rewards` says whose rewards make pairs
     scored_by: Annotated[list[Name], Field(min_length=1)]
     tested: list[Name]  # judges that are compared on test pairs
+    given_judges: tuple[Name, ...] = ()  # judges that are not trained here
     second_judge: Name  # that no policy is trained on: what reward hacking is held against
 
 
@@ -139,7 +140,7 @@ def load(folder: Path = Path()) -> Params:
     if wanted.mix not in profile.mix:
         raise ParamsError(f"params.yaml: mix: {wanted.profile} has no {wanted.mix!r}; it has: {', '.join(profile.mix)}")
     known, scored = set(profile.judges), set(wanted.scored_by)
-    if unknown := sorted({*scored, *wanted.tested, wanted.second_judge} - known):
+    if unknown := sorted({*scored, *wanted.tested, *wanted.given_judges, wanted.second_judge} - known):
         raise ParamsError(
             f"params.yaml: {wanted.profile} has no judge {', '.join(unknown)}; it has: {', '.join(sorted(known))}"
         )

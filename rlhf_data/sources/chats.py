@@ -98,11 +98,3 @@ def _part(part: object) -> str:
     found = fields.value(part, "value", "text")
     fields.as_text(found, "a text part")
     return str(found)
-
-
-def without_unanswered(messages: list[Message]) -> list[Message]:
-    """The turns without the user's at their end, which nobody answered; the first turn stays."""
-    end = len(messages)
-    while end > 1 and messages[end - 1]["role"] == "user":
-        end -= 1
-    return messages[:end]

@@ -51,7 +51,10 @@ def run(trainer: Any, section: Training, stage: str, out: Path) -> pl.DataFrame:
 
     log = fit(trainer, section, stage)
     if trainer.is_world_process_zero():
-        trainer.model.to(getattr(torch, checkpoints.DTYPES[section.precision])).save_pretrained(out)
+        trainer.model.to(getattr(torch, checkpoints.DTYPES[section.precision]))
+        if head := getattr(trainer.model, checkpoints.HEAD, None):
+            head.float()
+        trainer.model.save_pretrained(out)
         trainer.processing_class.save_pretrained(out)
     return log
 

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from rlhf_data.cleaning import decontamination, ingest
+from rlhf_data.cleaning import ingest
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import content_id, conversation_id
-from rlhf_data.params.cleaning import ContaminationParams, EvaluationSet
 from rlhf_data.params.sources import FileSource
 from rlhf_data.schemas import Instructions, Message, Preferences, PromptPool, Rejects
 from rlhf_data.sources.records import BadRecord, Comparison, Conversation, Prompt, Row
@@ -136,25 +134,6 @@ def test_duplicates_of_instructions_and_prompts() -> None:
     same = [(1, "duplicate", "says the same as zoo row 0")]
     assert rules(clean(Conversation(CARP), Conversation(CARP), kind="instructions")) == same
     assert rules(clean(Prompt(FISH), Prompt(FISH, "{}"), kind="prompts")) == same
-
-
-def test_a_conversation_that_repeats_an_evaluation_item_is_dropped_by_name_and_makes_no_duplicate() -> None:
-    item = "Compose an engaging travel blog post about a recent trip to an island."
-    sets = ContaminationParams(root="", words=8, overlap=0.5, sets={"eval": EvaluationSet(path="", field="q")})
-    against = decontamination.evaluation({"eval": [{"q": item}, {"q": "Name a fish."}]}, sets)
-    later: Message = {"role": "user", "content": item.upper()}
-    answer: Message = {"role": "assistant", "content": "Aloha."}
-    records = [CARP, [*CARP, later, answer], [*CARP, later, answer]]
-    cleaned = ingest.clean(
-        records,
-        lambda record: [Conversation(record)],
-        source="zoo",
-        kind="instructions",
-        max_chars=1000,
-        repeated=partial(decontamination.repeated, against=against),
-    )
-    assert cleaned.table["row"].to_list() == [0]  # an item of three words is no item
-    assert rules(cleaned) == [(row, "contaminated", "eval row 0, text 0: the same words") for row in (1, 2)]
 
 
 def test_user_turns_that_nobody_answered_are_trimmed_when_asked_for(tmp_path: Path) -> None:

@@ -73,15 +73,6 @@ def test_items_of_fewer_words_than_the_least_are_not_looked_for_and_counted() ->
     assert decontamination.notes(None) == []
 
 
-@pytest.mark.parametrize("asked", ["Who are you?", "Rewrite your previous response", "Can you parallelize it?"])
-def test_what_anyone_asks_is_no_item_unless_it_is_asked_for(asked: str) -> None:
-    sets = {"chats": EvaluationSet(path="", field="turns")}
-    section = ContaminationParams(root="", words=8, overlap=0.5, sets=sets)
-    for least, expected in ((section.min_words, None), (1, "chats row 0, text 0: the same words")):
-        against = decontamination.evaluation({"chats": [{"turns": [asked]}]}, replace(section, min_words=least))
-        assert decontamination.repeated([{"role": "user", "content": asked}], against) == expected
-
-
 def test_every_user_turn_is_looked_at_and_no_other() -> None:
     against = decontamination.evaluation(RAW, SETS)
     talk = prompts(

@@ -1,73 +1,70 @@
-"""All that starts with the same question falls on one side of the split, whatever it is for and however it goes on."""
+"""All that starts with the same question falls on one side of the split: SFT, comparisons, prompts, of any length."""
 
 from __future__ import annotations
 
-import unicodedata
 from functools import partial
 from typing import Any
 
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlhf_data import hashing
 from rlhf_data.cleaning import ingest, mixes, prompt_shards
-from rlhf_data.evaluation import reward_tests
 from rlhf_data.params.cleaning import MixParams
-from rlhf_data.schemas import Message
-from rlhf_data.sources.records import Comparison, Conversation, Prompt, Row
+from rlhf_data.sources.formats import parser
 
-HELD_OUT, SEED = 0.5, 7
-ANSWER: Message = {"role": "assistant", "content": "A carp."}
-TEXT = st.text(min_size=1, max_size=12).filter(str.strip)
-LATER = st.lists(TEXT, max_size=2)
+SHARE, SEED = 0.5, 3
+SYSTEMS = (None, "Be brief.", "Answer in French.", "")
+AFTER: tuple[list[str], ...] = ([], ["Why?"], ["Why?", "And then?"])  # what the user goes on to say
 
 
-def asked(text: str) -> Message:
-    return {"role": "user", "content": text}
+def conversation(question: str, system: str | None, after: list[str], spelt: str) -> list[dict[str, str]]:
+    """A talk that starts with a question, up to a last user turn, with an answer between each two."""
+    said = [{"role": "user", "content": spelt.replace("Q", question)}]
+    for more in after:
+        said += [{"role": "assistant", "content": f"An answer to {question}."}, {"role": "user", "content": more}]
+    return said if system is None else [{"role": "system", "content": system}, *said]
 
 
-@st.composite
-def conversations(draw: Any) -> tuple[str, list[list[Message]]]:
-    """A question, and conversations that start with it in some spelling and end in a user's turn."""
-    question = draw(TEXT)
-    spellings = [question, f" {question}\r\n", unicodedata.normalize("NFD", question.replace("\n", "\r\n"))]
-    found: list[list[Message]] = [[asked(question)]]
-    for _ in range(draw(st.integers(1, 5))):
-        system: list[Message] = [{"role": "system", "content": one} for one in draw(st.lists(TEXT, max_size=1))]
-        more = [turn for text in draw(LATER) for turn in (ANSWER, asked(text))]
-        found.append([*system, asked(draw(st.sampled_from(spellings))), *more])
-    return question, found
+def cleaned(records: list[Any], format: str, kind: str, **given: Any) -> ingest.Cleaned:
+    return ingest.clean(records, parser(format, kind), source="zoo", kind=kind, max_chars=9999, **given)
 
 
-def cleaned(kind: str, rows: list[Row]) -> ingest.Cleaned:
-    held_out = partial(hashing.is_held_out, share=HELD_OUT, seed=SEED)
-    return ingest.clean(rows, lambda row: [row], source="zoo", kind=kind, max_chars=1000, held_out=held_out)
-
-
-@settings(max_examples=150, deadline=None)
-@given(conversations())
-def test_one_first_question_is_on_one_side_in_sft_comparisons_prompts_and_tests(
-    given: tuple[str, list[list[Message]]],
+@given(
+    st.sampled_from([f"Question {n}?" for n in range(40)]),
+    st.sampled_from(SYSTEMS),
+    st.sampled_from(AFTER),
+    st.sampled_from(["Q", " Q\n", "\r\nQ "]),
+)
+@settings(max_examples=60, deadline=None)
+def test_one_question_is_on_one_side_in_every_kind_of_data(
+    question: str, system: str | None, after: list[str], spelt: str
 ) -> None:
-    question, prompts = given
-    held = hashing.is_held_out(question, share=HELD_OUT, seed=SEED)
+    side = hashing.is_held_out(question, share=SHARE, seed=SEED)
+    held_out = partial(hashing.is_held_out, share=SHARE, seed=SEED)
+    asked = conversation(question, system, after, spelt)
+    answered = [*asked, {"role": "assistant", "content": "Yes."}]
 
-    told = cleaned("instructions", [Conversation([*one, ANSWER]) for one in prompts])
-    assert told.table.is_empty() if held else "held_out_prompt" not in told.rejects["rule"]
+    talks = cleaned([{"messages": answered}], "messages", "instructions", held_out=held_out)
+    assert talks.rejects["rule"].to_list() == (["held_out_prompt"] if side else [])
 
-    compared = cleaned("preferences", [Comparison(one, "A carp.", "Tea.") for one in prompts]).table
-    wanted = MixParams(sources={"zoo": 1}, max_pairs=None, max_test_pairs=None)
-    sides = mixes.mix(compared, wanted, held_out=HELD_OUT, seed=SEED)
-    assert (sides.train.height, sides.test.height) == ((0, compared.height) if held else (compared.height, 0))
-    tests = reward_tests.held_out(sides.test, most=100, seed=SEED)
-    assert tests.height == sides.test.height
+    pair = {"chosen": answered, "rejected": [*asked, {"role": "assistant", "content": "No."}]}
+    made = mixes.mix(
+        cleaned([pair], "standard", "preferences").table,
+        MixParams(sources=None, max_pairs=None, max_test_pairs=None), held_out=SHARE, seed=SEED,
+    )  # fmt: skip
+    assert (made.train.height, made.test.height) == ((0, 1) if side else (1, 0))
 
-    pool = cleaned("prompts", [Prompt(one) for one in prompts]).table
-    others = [Prompt([asked(f"What is {n}?")]) for n in range(40)]
-    whole = cleaned("prompts", [*(Prompt(one) for one in prompts), *others]).table
-    shards = prompt_shards.deal(
-        whole, dict.fromkeys(("iter1", "iter2", "dev", "test"), 1000), shards=2, held_out=HELD_OUT, seed=SEED
-    )
-    there = {name for name, shard in shards.items() if not shard.join(pool, on="prompt_id", how="semi").is_empty()}
-    assert there
-    assert there <= ({"dev", "test"} if held else {"iter1", "iter2"})
+
+def test_prompts_are_dealt_by_their_first_question() -> None:
+    records = [{"context_messages": conversation(f"Question {n}?", system, after, "Q")}
+               for n in range(60) for system in SYSTEMS[:3] for after in AFTER]  # fmt: skip
+    pool = cleaned(records, "context_messages", "prompts").table.with_columns(prompt_tokens=pl.lit(5, pl.UInt32))
+    sizes = {"iter1": 999, "dev": 999, "test": 999}
+    shards = prompt_shards.deal(pool, sizes, shards=1, held_out=SHARE, seed=SEED)
+    sides = {name: set(hashing.first_questions(shards[name])) for name in sizes}
+    assert sum(shard.height for shard in shards.values()) == 60 * 9
+    assert sides["iter1"].isdisjoint(sides["dev"] | sides["test"])
+    assert len(sides["iter1"]) > 15
+    assert len(sides["dev"] | sides["test"]) > 15

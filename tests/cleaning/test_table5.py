@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,9 +16,23 @@ from rlhf_data.sources.about import About, Expected
 EXPECTED = Expected(raw=10, prompts=3, pairs=6, prompt_tokens=20.0, chosen_tokens=5.0, rejected_tokens=2.5)
 ABOUT = About("Zoo", "https://zoo.example", "CC-BY-NC-4.0", True, "A. Keeper (2024). Zoo.", "LLM", "human", EXPECTED)
 ABOUTS: dict[str, About | None] = {"zoo": ABOUT, "ark": None}
-FOUND = {
-    "zoo": {"prompts": 3, "pairs": 6, "prompt_tokens": 21.5, "chosen_tokens": 5.0, "rejected_tokens": 2.5},
-    "ark": {"prompts": 2, "pairs": 2, "prompt_tokens": 1.0, "chosen_tokens": 1.0, "rejected_tokens": 1.0},
+FOUND: dict[str, dict[str, Any]] = {
+    "zoo": {
+        "annotator": "human",
+        "prompts": 3,
+        "pairs": 6,
+        "prompt_tokens": 21.5,
+        "chosen_tokens": 5.0,
+        "rejected_tokens": 2.5,
+    },
+    "ark": {
+        "annotator": "me",
+        "prompts": 2,
+        "pairs": 2,
+        "prompt_tokens": 1.0,
+        "chosen_tokens": 1.0,
+        "rejected_tokens": 1.0,
+    },
 }
 
 
@@ -40,12 +55,15 @@ def refusal(complete: str, *, prompts: int = 3, pairs: int = 6, raw: int = 10, d
 
 
 def test_a_source_s_figures() -> None:
-    pairs = pl.DataFrame({"pair_id": ["a", "b", "c"], "prompt_id": ["x", "x", "y"]})
+    pairs = pl.DataFrame({"pair_id": ["a", "b", "c"], "prompt_id": ["x", "x", "y"]}).with_columns(
+        annotator=pl.Series(["me", "you", "you"])
+    )
     lengths = pl.DataFrame(
         [("c", 1, 2, 3), ("a", 2, 2, 4), ("b", 2, 3, 4)], schema=Lengths.create_empty().schema, orient="row"
     )
     assert table5.figures(pairs, lengths) == {
-        "prompts": 2, "pairs": 3, "prompt_tokens": 1.7, "chosen_tokens": 2.3, "rejected_tokens": 3.7,
+        "annotator": "you, me", "prompts": 2, "pairs": 3, "prompt_tokens": 1.7, "chosen_tokens": 2.3,
+        "rejected_tokens": 3.7,
     }  # fmt: skip
     with pytest.raises(TableError, match="1 of 3 comparisons have no token counts"):
         table5.figures(pairs, lengths[1:])

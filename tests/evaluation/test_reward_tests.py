@@ -239,7 +239,7 @@ def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[pl.DataFram
 
     monkeypatch.chdir(folder)
     out, dropped = Path("data/reward_tests/pairs.parquet"), Path("data/dropped/reward_tests.parquet")
-    stage.main(Path("data/mixes/all"), out, dropped)
+    stage.main(Path("data/mixes/all"), out, dropped, Path("data/dropped/counts.parquet"))
     return tables.read(out, RewardTests), tables.read(dropped, Rejects)
 
 
@@ -254,7 +254,7 @@ def test_a_table_of_ones_own_is_a_test(tmp_path: Path, monkeypatch: pytest.Monke
         ("mine", "farm", "A carp.")
     ]
     assert rejects.select("source", "row", "rule").rows() == [
-        ("mine/farm", 1, "wrong_layout"), ("mine/farm", 2, "same_response"),
+        ("mine.farm", 1, "wrong_layout"), ("mine.farm", 2, "same_response"),
     ]  # fmt: skip
 
 
@@ -269,7 +269,7 @@ def test_real_files_give_rewardbenchs_counts(
     assert {name: counts[name] for name in COUNTS} == COUNTS
     assert all(reward_bench.WEIGHTS[reward_bench.CATEGORY[name]][name] == n for name, n in COUNTS.items())
     assert dict(pairs.filter(pl.col("test") == "xstest").group_by("category").len().iter_rows()).keys() == {"xstest"}
-    assert set(rejects["source"]) == {"xstest/completions"}  # of the others every record is kept
+    assert set(rejects["source"]) == {"xstest.completions"}  # of the others every record is kept
 
     report_judges.main(Path("data/reward_tests"), Path("reports/table.csv"), Path("reports/scores.json"))
     found = pl.read_csv("reports/table.csv")

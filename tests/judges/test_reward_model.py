@@ -294,3 +294,18 @@ def test_vllm_gives_the_same_scores(reward_dir: Path) -> None:
     found, none = json.loads(line.removeprefix("SCORES "))
     assert found == pytest.approx(one_by_one(reward_dir, GROUPS, max_length=60), abs=1e-3)
     assert none == []
+
+
+def test_a_bf16_model_gives_distinct_rewards_in_fp32(reward_dir: Path) -> None:
+    import torch
+
+    whole, half = (checkpoints.reward(reward_dir, precision=precision) for precision in ("fp32", "bf16"))
+    assert half.get_input_embeddings().weight.dtype == torch.bfloat16
+    assert torch.equal(half.score.weight, whole.score.weight)
+    whole.config.pad_token_id = half.config.pad_token_id = 0
+    ids = torch.randint(1, 200, (600, 12), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        rewards = half(input_ids=ids).logits[:, 0]
+        assert rewards.dtype == torch.float32
+        assert len(set(rewards.tolist())) > 590
+        assert torch.corrcoef(torch.stack([rewards, whole(input_ids=ids).logits[:, 0]]))[0, 1] > 0.99

@@ -16,7 +16,19 @@ from rlhf_data.errors import ParamsError, RlhfDataError, SourceError, TableError
 from rlhf_data.schemas import History, Preferences
 from rlhf_data.sources import readers
 from rlhf_data.storage import tables
-from stages import evaluate, ingest, lengths, mix, offline_history, pair, prompts, report_cleaning, report_mixes, table5
+from stages import (
+    benchmark_pairs,
+    evaluate,
+    ingest,
+    lengths,
+    mix,
+    offline_history,
+    pair,
+    prompts,
+    report_cleaning,
+    report_mixes,
+    table5,
+)
 
 ROOT = Path(__file__).parents[2]
 OUTPUTS = {
@@ -161,26 +173,29 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     )
     change(project, "ingest", sources={**WORLD, "mine": mine, "asked": asked, "told": told})
     sets = {"mt_bench": {"path": "questions.jsonl", "field": "turns"}}
-    change(
-        project, "clean", contamination={"root": ".", "words": 8, "overlap": 0.5, "instructions": True, "sets": sets}
-    )
+    change(project, "benchmark_pairs", sets={"own": {"pairs": mine}})
+    section = {"root": ".", "words": 8, "overlap": 0.5, "instructions": True, "sets": sets}
+    change(project, "clean", contamination=section)
     data, reports = project / "data", project / "reports"
 
     ingest.main(**OUTPUTS)
     lengths.main(OUTPUTS["preferences"], tokenizer_dir, data / "lengths")
     mix.main(OUTPUTS["preferences"], data / "lengths", data / "mixes", data / "dropped/mixes")
     prompts.main(OUTPUTS["pool"], tokenizer_dir, data / "prompts", data / "dropped/prompts.parquet")
-    report_cleaning.main(
-        OUTPUTS["counts"], OUTPUTS["dropped"], data / "dropped/prompts.parquet", data / "dropped/mixes",
-        data / "rejects", reports / "cleaning.csv",
-    )  # fmt: skip
+    benchmark_pairs.main(
+        data / "mixes/all", data / "pairs.parquet", data / "tests.parquet", data / "test_counts.parquet"
+    )
+    report_cleaning.main(report_cleaning.Paths(
+        OUTPUTS["counts"], data / "test_counts.parquet", OUTPUTS["dropped"], data / "dropped/prompts.parquet",
+        data / "tests.parquet", data / "dropped/mixes", data / "rejects", reports / "cleaning.csv",
+    ))  # fmt: skip
     table5.main(OUTPUTS["preferences"], data / "lengths", OUTPUTS["counts"], OUTPUTS["dropped"], reports / "table5.csv")
     report_mixes.main(
         OUTPUTS["counts"], data / "mixes", data / "dropped/mixes", reports / "table5.csv", reports / "mixes.csv",
         reports / "cards",
     )  # fmt: skip
 
-    for rejects in ("mixes/all", "asked", "told"):
+    for rejects in ("mixes/all", "asked"):
         found = pl.read_parquet(data / f"rejects/{rejects}.parquet")
         assert found.select("row", "rule", "detail").rows() == [
             (0, "contaminated", "mt_bench row 0, text 0: the same words")
@@ -192,7 +207,9 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     learnt = pl.read_parquet(OUTPUTS["instructions"]).filter(pl.col("source") == "told")
     assert [turns[0]["content"] for turns in learnt["messages"].to_list()] == ["Name a fish."]
     counted = pl.read_csv(reports / "cleaning.csv").select("source", "rule", "rows")
-    assert {("asked", "contaminated", 1), ("told", "contaminated", 1)} < set(counted.rows())
+    assert ("asked", "contaminated", 1) in counted.rows()
+    assert ("own.pairs", "kept", 2) in counted.rows()
+    assert (data / "rejects/own.pairs.parquet").exists()
     assert ("all", "mine", "contaminated", 1) in pl.read_csv(reports / "mixes.csv").rows()
     assert "| mine | hh_rlhf | pairs.jsonl | not pinned | MIT | human |" in (reports / "cards/all.md").read_text()
 

@@ -26,7 +26,7 @@ RULES = CleanParams(
     max_tokens=4096,
     conflicting_labels="neither",
     near_duplicates=NearDuplicateParams(threshold=0.8, words=3, permutations=128, bands=32),
-    contamination=ContaminationParams(root="eval", words=8, overlap=0.5, sets=SETS),
+    contamination=ContaminationParams(root="eval", words=8, overlap=0.5, min_words=5, sets=SETS),
 )
 BARE = CleanParams(min_margin={}, max_tokens=None, conflicting_labels="keep", near_duplicates=None, contamination=None)
 
@@ -35,7 +35,8 @@ def card(rules: CleanParams, wanted: MixParams, *names: str) -> str:
     account = pl.DataFrame(
         [("mix1", *row) for row in ROWS if row[0] in names], schema=["mix", "source", "rule", "rows"], orient="row"
     )
-    counted = {"prompts": 1100, "pairs": 1213, "prompt_tokens": 9.5, "chosen_tokens": 3.0, "rejected_tokens": 2.0}
+    counted = {"annotator": "ann, ben", "prompts": 1100, "pairs": 1213, "prompt_tokens": 9.5, "chosen_tokens": 3.0}
+    counted |= {"rejected_tokens": 2.0}
     abouts = {name: about for name, (_, about) in SOURCES.items()}
     return mix_card.card(
         "mix1",
@@ -57,9 +58,9 @@ def test_what_a_card_says() -> None:
         "# Mix `mix1`",
         "**Not for commercial use**: zoo is licensed for non-commercial use only.",
         "Licence unknown, because many data sets share the format: ark. Ask their publishers.",
-        "| zoo | hh_rlhf | zoo.jsonl | sha256 ab12 | CC-BY-NC-4.0 (**non-commercial**) | human |",
-        "| ark | standard | ark/pairs (train) | c0ffee | unknown | unknown |",
-        "| world | world | 1,500 records drawn from the embedded world | seed 7 | none: invented | known by design |",
+        "| zoo | hh_rlhf | zoo.jsonl | sha256 ab12 | CC-BY-NC-4.0 (**non-commercial**) | ann, ben |",
+        "| ark | standard | ark/pairs (train) | c0ffee | unknown | ann, ben |",
+        "| world | world | 1,500 records drawn from the embedded world | seed 7 | none: invented | ann, ben |",
         "| zoo | 1,100 | 1,213 | 9.5 | 3.0 | 2.0 |",
         "| source | share drawn | train | test | unused | contaminated |",
         "|---|---|---|---|---|---|",

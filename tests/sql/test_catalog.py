@@ -47,7 +47,8 @@ def test_every_table_that_a_stage_writes_has_its_place() -> None:
 
 def test_every_schema_is_that_of_a_table() -> None:
     promised = {name for name, one in vars(schemas).items() if isinstance(one, type) and issubclass(one, dy.Schema)}
-    assert promised == {table.schema for table in layout.TABLES.values()}
+    of_models = {"RecordedScores"}  # lies in a model's folder, as weights do
+    assert promised - of_models == {table.schema for table in layout.TABLES.values()}
 
 
 def test_paths_tell_what_files_do_not() -> None:
