@@ -13,7 +13,7 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from rlhf_data.cleaning import ingest
+from rlhf_data.cleaning import ingest, ingest_counts
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import content_id, conversation_id
 from rlhf_data.params.sources import FileSource
@@ -152,8 +152,12 @@ def test_user_turns_that_nobody_answered_are_trimmed_when_asked_for(tmp_path: Pa
         (3, "turns_out_of_order"),
         (4, "turns_out_of_order"),
     ]
+    said = "zoo: 3 records lose a user's turn at their end (`trim_unanswered`)"
+    assert said in ingest_counts.notes(kept, "zoo")
     as_it_is = cleaned(replace(source, trim_unanswered=False))
     assert as_it_is.table["messages"].to_list() == [CARP]
+    assert said not in ingest_counts.notes(as_it_is, "zoo")
+    assert as_it_is.trimmed == 0
     assert [row for row, rule, _ in rules(as_it_is) if rule == "turns_out_of_order"] == [0, 1, 3, 4]
 
 
