@@ -28,6 +28,11 @@ def normal_form(text: str) -> str:
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
+def normal_forms(texts: pl.Series) -> pl.Series:
+    """The `normal_form` of each text."""
+    return pl.Series(texts.name, map(normal_form, texts), dtype=pl.String)
+
+
 def conversation_id(messages: Sequence[Message]) -> str:
     """A hash of a conversation's roles and contents, in normal form; of a prompt, its `prompt_id`."""
     return content_id(*(text for turn in messages for text in (turn["role"], normal_form(turn["content"]))))

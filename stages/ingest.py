@@ -23,6 +23,8 @@ def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, count
     clean = partial(ingest.of_source, max_chars=section.max_chars, seed=seed, held_out=held_out, drop_markup=markup)
     sets = profile.clean.contamination
     against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets and sets.instructions else None
+    for line in decontamination.notes(against):
+        print(line, flush=True)
     ingested = {}
     said: dict[str, str] = {}  # by the conversations of all sources
     for name, source in section.sources.items():

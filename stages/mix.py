@@ -13,6 +13,8 @@ def main(preferences: Path, lengths: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
     rules, sets = profile.clean, profile.clean.contamination
     against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
+    for line in decontamination.notes(against):
+        print(line, flush=True)
     counted = mix_rules.with_tokens(tables.read(preferences, Preferences), tables.read(lengths, Lengths))
     rejects = {}
     for name, wanted in profile.mix.items():

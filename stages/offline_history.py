@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rlhf_data import cli, params
 from rlhf_data.loop import history
+from rlhf_data.models import tokenizers
 from rlhf_data.schemas import LOGPS, History, Preferences
 from rlhf_data.storage import fingerprints, journal, tables
 from rlhf_data.training import trainers
@@ -12,7 +13,12 @@ from rlhf_data.training import trainers
 def main(mix: Path, reference: Path, out: Path) -> None:
     profile = params.load()
     section, policy = profile.history, profile.train_policy
-    pairs = history.offline_pairs(tables.read(mix / "train.parquet", Preferences), pairs=profile.offline_history.pairs)
+    pairs, long = history.offline_pairs(
+        tables.read(mix / "train.parquet", Preferences),
+        pairs=profile.offline_history.pairs,
+        fits=tokenizers.fitting(reference, max_length=policy.max_length),
+    )
+    print(f"{pairs.height} offline pairs, dropped {long} (too_long_to_train)", flush=True)
     job = fingerprints.reference(reference, policy)
     wanted = history.referred(pairs, job=job)
     work = journal.JOURNAL / "reference"

@@ -14,6 +14,8 @@ def main(pool: Path, tokenizer: Path, out: Path, dropped: Path) -> None:
     profile = params.load()
     section, rules, sets = profile.prompts, profile.clean, profile.clean.contamination
     against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
+    for line in decontamination.notes(against):
+        print(line, flush=True)
     sizes = dict.fromkeys(params.project().iterations, section.per_iteration)
     sizes |= {"dev": section.dev, "test": section.test}
     asked = tables.read(pool, PromptPool)

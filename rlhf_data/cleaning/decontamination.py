@@ -28,21 +28,32 @@ class Evaluation(NamedTuple):
     exact: dict[str, str]  # all of an item's words → the item
     grams: dict[str, list[str]]  # an n-gram → the items that have it
     sizes: dict[str, int]  # an item → its n-grams; items of fewer than n words have none
+    least: int  # words of an item that is looked for
+    short: list[str]  # items of fewer words
 
 
 def evaluation(raw: Mapping[str, Iterable[object]], section: ContaminationParams) -> Evaluation:
     """Looks the items up in each set's records, in the field that the params name; a list gives an item each.
 
-    Items of fewer than `min_words` words are left out. Raises `SourceError` for a record without that field, or with
-    another type in it.
+    Items of fewer than `min_words` words are left out, and listed. Raises `SourceError` for a record without that
+    field, or with another type in it.
     """
-    found = Evaluation(section.words, section.overlap, {}, {}, {})
+    found = Evaluation(section.words, section.overlap, {}, {}, {}, section.min_words, [])
     for name, records in raw.items():
         for row, record in enumerate(records):
             for number, text in enumerate(_texts(record, section.sets[name].field, f"{name} row {row}")):
-                if len(spoken := words(text)) >= section.min_words:
-                    _add(found, f"{name} row {row}, text {number}", spoken)
+                _add(found, f"{name} row {row}, text {number}", words(text))
     return found
+
+
+def notes(against: Evaluation | None) -> list[str]:
+    """What a person should know of the items, one line each."""
+    if against is None or not against.short:
+        return []
+    return [
+        f"clean.contamination: {len(against.short)} items of fewer than {against.least} words are not looked for "
+        f"(min_words), the first: {against.short[0]}"
+    ]
 
 
 def given_away(prompts: pl.Series, against: Evaluation) -> list[str | None]:
@@ -67,6 +78,9 @@ def _detail(turn: str, against: Evaluation) -> str | None:
 
 
 def _add(found: Evaluation, item: str, item_words: list[str]) -> None:
+    if len(item_words) < found.least:
+        found.short.append(item)
+        return
     found.exact.setdefault(" ".join(item_words), item)
     if len(item_words) >= found.n:
         grams = ngrams(item_words, found.n)

@@ -19,13 +19,14 @@ import polars as pl
 
 from rlhf_data.cleaning.growing import Growing
 from rlhf_data.cleaning.pairing import Groups
+from rlhf_data.cleaning.unanswered import trimmed
 from rlhf_data.cleaning.validation import TABLES, Place, Values
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import fraction
 from rlhf_data.params.sources import Source, WorldSource
 from rlhf_data.schemas import Rejects
 from rlhf_data.sources import formats, markup, unread
-from rlhf_data.sources.records import BadRecord, Conversation, Response, Row, texts
+from rlhf_data.sources.records import BadRecord, Response, Row, texts
 
 RAW_CHARS = 20_000  # of a dropped record that are kept to look at
 DETAIL_CHARS = 500
@@ -41,6 +42,7 @@ class Cleaned(NamedTuple):
     kept: int
     unread: Mapping[str, int] = MappingProxyType({})  # fields that were left unread: kept records that hold them
     markup: int = 0  # kept records with special tokens of a chat template in a text
+    trimmed: int = 0  # records that lost the user's turns at their end
 
 
 def of_source(
@@ -59,10 +61,10 @@ def of_source(
 
     Raises `SourceError` where none of its records can be used.
     """
-    trim = not isinstance(source, WorldSource) and source.trim_unanswered
+    trim, lost = not isinstance(source, WorldSource) and source.trim_unanswered, Counter[str]()
     cleaned = clean(
         raw,
-        partial(trimmed, parse) if trim else parse,
+        partial(trimmed, parse, lost) if trim else parse,
         source=name,
         kind=source.kind,
         max_chars=max_chars,
@@ -72,6 +74,7 @@ def of_source(
         drop_markup=drop_markup,
     )
     refuse_nothing_kept(cleaned, name, source.format)
+    cleaned = cleaned._replace(trimmed=lost["records"])
     if not isinstance(source, WorldSource) and source.max_pairs_per_prompt is not None:
         cleaned = capped(cleaned, most=source.max_pairs_per_prompt, pick=source.pick, seed=seed)
     return cleaned
@@ -185,18 +188,6 @@ def _new_rows(found: Sequence[Row], make: Callable[..., Values], place: Place, *
     if not made:
         raise refused[0]
     return made
-
-
-def trimmed(parse: Callable[[Any], Sequence[Row]], record: Any) -> list[Row]:
-    """What `parse` gives, conversations without the user's turns at their end, which nobody answered."""
-    return [_answered(row) if isinstance(row, Conversation) else row for row in parse(record)]
-
-
-def _answered(row: Conversation) -> Conversation:
-    messages = row.messages
-    while len(messages) > 1 and messages[-1]["role"] == "user":
-        messages = messages[:-1]
-    return Conversation(messages)
 
 
 def _short(found: Sequence[Row], max_chars: int) -> Sequence[Row]:

@@ -52,6 +52,8 @@ def notes(cleaned: Cleaned, source: str) -> list[str]:
     lines = [f"{source}: field {name} is not read ({times} records)" for name, times in sorted(cleaned.unread.items())]
     if cleaned.markup:
         lines.append(f"{source}: {cleaned.markup} records hold special tokens of a chat template (`ingest.markup`)")
+    if cleaned.trimmed:
+        lines.append(f"{source}: {cleaned.trimmed} records lose a user's turn at their end (`trim_unanswered`)")
     return lines
 
 

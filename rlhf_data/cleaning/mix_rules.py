@@ -15,6 +15,7 @@ from rlhf_data.cleaning.decontamination import Evaluation
 from rlhf_data.cleaning.near_duplicates import repeats
 from rlhf_data.cleaning.rules import PLACE, Judge, contaminated, contents, nearest, screen
 from rlhf_data.errors import TableError
+from rlhf_data.hashing import normal_forms
 from rlhf_data.params.cleaning import CleanParams, NearDuplicateParams
 from rlhf_data.schemas import MixRejects, Preferences
 
@@ -69,14 +70,19 @@ def _too_many_tokens(pairs: pl.DataFrame, most: int) -> pl.Series:
 
 
 def _duplicate(pairs: pl.DataFrame) -> pl.Series:
-    same = ("prompt_id", "chosen", "rejected")
+    same = [pl.col("prompt_id"), *_said(pairs)]
     repeated = pl.int_range(pl.len()).over(same) > 0
     return pairs.select(pl.when(repeated).then(pl.format("says the same as {}", PLACE.first().over(same)))).to_series()
 
 
+def _said(pairs: pl.DataFrame) -> list[pl.Expr]:
+    return [pl.lit(normal_forms(pairs[side])) for side in ("chosen", "rejected")]
+
+
 def _conflicting(pairs: pl.DataFrame, *, both: bool) -> pl.Series:
     # duplicates are gone: of the same two responses there are at most two comparisons, one for each label
-    same = ("prompt_id", pl.min_horizontal("chosen", "rejected"), pl.max_horizontal("chosen", "rejected"))
+    sides = _said(pairs)
+    same = ("prompt_id", pl.min_horizontal(sides), pl.max_horizontal(sides))
     place = pl.int_range(pl.len()).over(*same)
     other = pl.when(place == 0).then(PLACE.last().over(*same)).otherwise(PLACE.first().over(*same))
     dropped = (pl.len().over(*same) > 1) & (pl.lit(both) | (place > 0))

@@ -44,9 +44,10 @@ def deal(
 ) -> dict[str, pl.DataFrame]:
     """Disjoint tables by name: each iteration's, `dev` and `test`, of at most their `sizes`, and `unused`.
 
-    A prompt's content and the seed decide its shard, one of `shards` or of the two held-out ones, and its place in it.
-    Iteration t takes the first prompts of shard t; where there are more iterations than shards, they go round, each
-    taking the next ones. So a new source moves no prompt to another shard, and a new iteration moves none at all.
+    A prompt's first question and the seed decide whether it is held out; its whole content and the seed decide its
+    shard, one of `shards` or of the two held-out ones, and its place there. Iteration t takes the first prompts of
+    shard t; where there are more iterations than shards, they go round, each taking the next ones. So a new source
+    moves no prompt to another shard, and a new iteration moves none at all.
     """
     iterations = [name for name in sizes if name not in HELD_OUT]
     sides = [is_held_out(one, share=held_out, seed=seed) for one in first_questions(prompts)]

@@ -8,7 +8,7 @@ is the whole user turn (paper, section 2.1, as its released code renders it); th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlhf_data.errors import EngineError
 from rlhf_data.inference.protocols import ResponsePair
@@ -27,6 +27,14 @@ OWN_TOKENS = (
     f"\n{FIRST}",
     SECOND,
 )
+
+
+class Instruction(NamedTuple):
+    """The token ids of an instruction, and what is left of its responses."""
+
+    ids: list[int]
+    responses_cut: bool = False
+    alike: bool = False  # what tells the responses apart was cut off
 
 
 def instruction(comparison: ResponsePair) -> str:
@@ -71,6 +79,13 @@ def letter_ids(tokenizer: PreTrainedTokenizerBase) -> tuple[int, int]:
 def instruction_ids(
     comparisons: Sequence[ResponsePair], tokenizer: PreTrainedTokenizerBase, *, max_length: int
 ) -> list[list[int]]:
+    """The token ids of `instructions`."""
+    return [one.ids for one in instructions(comparisons, tokenizer, max_length=max_length)]
+
+
+def instructions(
+    comparisons: Sequence[ResponsePair], tokenizer: PreTrainedTokenizerBase, *, max_length: int
+) -> list[Instruction]:
     """Each instruction through the chat template, up to where the answer begins, without BOS as in the released code.
 
     Instructions longer than `max_length` tokens are truncated: first the beginning of the context, then the end of the
@@ -81,23 +96,29 @@ def instruction_ids(
     if not texts:
         return []
     encoded = tokenizer(texts, add_special_tokens=False)
-    found, responses_cut = list[list[int]](), 0
-    long = [place for place, ids in enumerate(encoded["input_ids"]) if len(ids) > max_length]
-    for place, ids in enumerate(encoded["input_ids"]):
-        if len(ids) <= max_length:
-            found.append(ids)
-            continue
-        parts = _parts(comparisons[place], texts[place], encoded.encodings[place].offsets)
-        dropped = _dropped(*parts, excess=len(ids) - max_length)
-        responses_cut += not dropped.isdisjoint({*parts[1], *parts[2]})
-        found.append([token for at, token in enumerate(ids) if at not in dropped])
-    if long:
+    found = [
+        Instruction(ids)
+        if len(ids) <= max_length
+        else _cut(ids, _parts(one, text, encoding.offsets), excess=len(ids) - max_length)
+        for one, text, ids, encoding in zip(comparisons, texts, encoded["input_ids"], encoded.encodings, strict=True)
+    ]
+    if long := sum(len(ids) > max_length for ids in encoded["input_ids"]):
         print(
-            f"{len(long)} of {len(texts)} instructions are longer than {max_length} tokens and lose the beginning of "
-            f"their context, {responses_cut} of them also the end of a response",
+            f"{long} of {len(texts)} instructions are longer than {max_length} tokens and lose the beginning of "
+            f"their context, {sum(one.responses_cut for one in found)} of them also the end of a response",
             flush=True,
         )
     return found
+
+
+def _cut(ids: list[int], parts: tuple[list[int], ...], *, excess: int) -> Instruction:
+    dropped = _dropped(*parts, excess=excess)
+    left = [[ids[at] for at in part if at not in dropped] for part in parts[1:]]
+    shorter, longer = sorted(left, key=len)
+    responses_cut = not dropped.isdisjoint({*parts[1], *parts[2]})
+    # of an odd number of tokens one side has one more
+    alike = responses_cut and len(longer) - len(shorter) <= 1 and longer[: len(shorter)] == shorter
+    return Instruction([token for at, token in enumerate(ids) if at not in dropped], responses_cut, alike)
 
 
 def _parts(comparison: ResponsePair, text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[int], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import polars as pl
 from tqdm import tqdm
@@ -10,21 +11,35 @@ from tqdm import tqdm
 from rlhf_data.errors import TableError
 from rlhf_data.schemas import Pairs
 
+if TYPE_CHECKING:  # the stages that train read no pairing
+    from rlhf_data.loop.pairs import Fits
+
 # What decides a pair's log-probabilities; `job` is the reference's fingerprint
 REFERRED = ("prompt_id", "chosen", "rejected", "job")
 
 OFFLINE_NULLS = ("chosen_sample", "rejected_sample", "chosen_reward", "rejected_reward")
 
 
-def offline_pairs(mix: pl.DataFrame, *, pairs: int) -> pl.DataFrame:
-    """The first `pairs` comparisons of the mix, one per prompt, as pairs of iteration 0 (D_off of Algorithm 1)."""
-    first = mix.unique("prompt_id", keep="first", maintain_order=True).head(pairs)
-    if first.height < pairs:
-        raise TableError(f"the mix has {first.height} prompts to train on, offline.pairs asks for {pairs}")
+def offline_pairs(mix: pl.DataFrame, *, pairs: int, fits: Fits) -> tuple[pl.DataFrame, int]:
+    """The first `pairs` comparisons of the mix, one per prompt, as pairs of iteration 0 (D_off of Algorithm 1).
+
+    Those that training would cut (`fits`) are left out (`too_long_to_train`); how many were, on the way to the last
+    pair, comes second. Raises `TableError` where the mix has too few.
+    """
+    left = mix.unique("prompt_id", keep="first", maintain_order=True)
+    found, seen = left.clear(), 0
+    while found.height < pairs and seen < left.height:
+        some = left.slice(seen, pairs - found.height)
+        found = pl.concat([found, some.filter(fits(some))])
+        seen += some.height
+    if found.height < pairs:
+        raise TableError(
+            f"the mix has {found.height} prompts to train on, and {seen - found.height} with a pair beyond "
+            f"train_policy.max_length; offline_history.pairs asks for {pairs}"
+        )
     nulls = {name: pl.lit(None, dtype=Pairs.create_empty().schema[name]) for name in OFFLINE_NULLS}
-    return first.select(
-        "prompt_id", "prompt", "chosen", "rejected", "margin", iteration=pl.lit(0, dtype=pl.UInt8), **nulls
-    )
+    columns = ("prompt_id", "prompt", "chosen", "rejected", "margin")
+    return found.select(*columns, iteration=pl.lit(0, dtype=pl.UInt8), **nulls), seen - found.height
 
 
 def referred(pairs: pl.DataFrame, *, job: str) -> pl.DataFrame:

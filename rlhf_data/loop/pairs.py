@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from rlhf_data.errors import TableError
+from rlhf_data.hashing import normal_forms
 
 IS_EMPTY = pl.col("response").str.strip_chars() == ""
 IS_TRUNCATED = pl.col("finish_reason") == "length"
@@ -16,7 +17,13 @@ ROWS = 500_000  # responses that are in memory at once
 PAIRED, TOO_LONG = "paired", "too_long_to_train"
 # Which pairs training can hold whole: of rows with both texts, and what is known of their tokens
 Fits = Callable[[pl.DataFrame], pl.Series]
-BESIDE = ("chosen_chars", "rejected_chars", "responses")  # columns of `ends` that no pair keeps
+BESIDE = (
+    "chosen_chars",
+    "rejected_chars",
+    "chosen_said",
+    "rejected_said",
+    "responses",
+)  # columns of `ends` that no pair keeps
 
 
 def with_rewards(generations: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
@@ -45,8 +52,8 @@ def best_worst(
 
     Ranked by reward − length_penalty × chars (paper, eq. 9); equal ranks go by sample, lowest first. A prompt
     makes no pair when fewer than two of its responses can be used (`too_few_usable`: empty ones never, truncated ones
-    not with `drop_truncated`), all ranks are equal (`tie`), the two ends say the same (`same_response`), or lie closer
-    than `min_margin` (`small_margin`). `fits` says which pairs training can hold whole; the others are
+    not with `drop_truncated`), all ranks are equal (`tie`), the two ends have one normal form (`same_response`), or lie
+    closer than `min_margin` (`small_margin`). `fits` says which pairs training can hold whole; the others are
     `too_long_to_train`: of a side that is cut, what is left is no answer.
     """
     rows = usable(scored, drop_truncated=drop_truncated)
@@ -71,8 +78,12 @@ def _without_long(judged: pl.DataFrame, scored: pl.DataFrame, prompts: pl.DataFr
 
 
 def usable(scored: pl.DataFrame, *, drop_truncated: bool) -> pl.DataFrame:
-    """The responses that may join a pair: no empty one, and no truncated one with `drop_truncated`."""
-    return scored.filter(~IS_EMPTY & ~(IS_TRUNCATED & drop_truncated))
+    """The responses that may join a pair: no empty one, and no truncated one with `drop_truncated`.
+
+    `said` is the normal form of each, by which two are the same.
+    """
+    rows = scored.filter(~IS_EMPTY & ~(IS_TRUNCATED & drop_truncated))
+    return rows.with_columns(said=normal_forms(rows["response"]))
 
 
 def ends(rows: pl.DataFrame, *, length_penalty: float) -> pl.DataFrame:
@@ -94,6 +105,8 @@ def ends(rows: pl.DataFrame, *, length_penalty: float) -> pl.DataFrame:
         (pl.col("rank").first() - pl.col("rank").last()).alias("margin"),
         pl.col("response_chars").first().alias("chosen_chars"),
         pl.col("response_chars").last().alias("rejected_chars"),
+        pl.col("said").first().alias("chosen_said"),
+        pl.col("said").last().alias("rejected_said"),
         pl.len().alias("responses"),
     )
 
@@ -105,7 +118,7 @@ def reason(*, min_margin: float) -> pl.Expr:
         .then(pl.lit("too_few_usable"))
         .when(pl.col("margin") == 0)
         .then(pl.lit("tie"))
-        .when(pl.col("chosen").str.strip_chars() == pl.col("rejected").str.strip_chars())
+        .when(pl.col("chosen_said") == pl.col("rejected_said"))
         .then(pl.lit("same_response"))
         .when(pl.col("margin") < min_margin)
         .then(pl.lit("small_margin"))

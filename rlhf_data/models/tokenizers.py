@@ -143,25 +143,32 @@ def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, sorted(special, key=len, reverse=True))))
 
 
+TOKENS = ("prompt_tokens", "chosen_tokens", "rejected_tokens")
 OVERHEAD = 64  # tokens that a chat template adds to a turn, at most
+# ... and once to a conversation, as a system message of its own: about half of its text is said, at four characters per
+# token
+CHARS_SAID = 8
 
 
 def fitting(folder: Path, *, max_length: int) -> Callable[[pl.DataFrame], pl.Series]:
     """Returns the function that says which pairs have at most `max_length` tokens on either side, by the chat template.
 
-    Rows have `prompt`, `chosen`, `rejected`, and the tokens of their texts where they are known (`prompt_tokens`,
-    `chosen_tokens`, `rejected_tokens`). The tokenizer is loaded once a row is near the limit.
+    Rows have `prompt`, `chosen`, `rejected`, and the tokens of their texts (`TOKENS`) where these are known. The
+    tokenizer is loaded once a row is near the limit.
     """
+    template = folder / "chat_template.jinja"
 
     @cache
     def tokenizer() -> PreTrainedTokenizerBase:
         return checkpoints.tokenizer(folder)
 
     def fits(rows: pl.DataFrame) -> pl.Series:
-        response = pl.max_horizontal("chosen_tokens", "rejected_tokens")
-        known = pl.all_horizontal(pl.col("chosen_tokens", "rejected_tokens").is_not_null())
-        most = pl.col("prompt_tokens") + response + OVERHEAD * (pl.col("prompt").list.len() + 1)
-        near = rows.select((known & (most <= max_length)).not_().fill_null(True)).to_series()
+        near = pl.repeat(True, rows.height, eager=True)
+        if template.exists() and set(TOKENS) <= set(rows.columns):
+            unknown = pl.any_horizontal(pl.col(TOKENS).is_null())
+            said = pl.col("prompt_tokens") + pl.max_horizontal(TOKENS[1:])
+            added = OVERHEAD * (pl.col("prompt").list.len() + 1) + len(template.read_text()) // CHARS_SAID
+            near = rows.select(unknown | (said + added > max_length)).to_series()
         close = rows.filter(near)
         short = pl.Series("fits", [True] * rows.height, dtype=pl.Boolean)
         for side in ("chosen", "rejected") if close.height else ():

@@ -68,7 +68,7 @@ class EvaluationSet:
 
 @section
 class ContaminationParams:
-    """The evaluation sets that no training text may repeat."""
+    """The evaluation sets that no comparison and no prompt may repeat, nor an SFT conversation with `instructions`."""
 
     root: str  # folder that the sets' paths start from, itself relative to the project
     words: Positive  # of an n-gram; items of fewer are only found as a whole user turn

@@ -29,7 +29,7 @@ class Params:
     """One profile."""
 
     seed: Count
-    held_out: Share  # of all prompts, by content hash, that no model is trained on
+    held_out: Share  # of all first questions, by hash: no model is trained on a conversation that starts with one
     ingest: IngestParams
     clean: CleanParams
     mix: Annotated[dict[Name, MixParams], Field(min_length=1)]

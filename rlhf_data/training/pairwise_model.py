@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from rlhf_data.errors import TableError
 from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import pairwise_template
 from rlhf_data.models import checkpoints
@@ -142,19 +143,36 @@ def mean_of_orders(first: Any) -> Any:
 
 
 def training_rows(shown: pl.DataFrame, tokenizer: PreTrainedTokenizerBase, *, max_length: int) -> pl.DataFrame:
-    """Each instruction with its answer: `pair_id`, `input_ids`, and `labels` of which the answer's alone is learnt."""
+    """Each instruction with its answer: `pair_id`, `input_ids`, and `labels` of which the answer's alone is learnt.
+
+    Comparisons are left out, and counted, of which the cut leaves nothing that tells the responses apart. Raises
+    `TableError` where it leaves none.
+    """
     comparisons = [ResponsePair(*row) for row in shown.select("prompt", "first", "second").iter_rows()]
     letters = pairwise_template.letter_ids(tokenizer)
-    asked = pairwise_template.instruction_ids(comparisons, tokenizer, max_length=max_length - 1)
+    asked = pairwise_template.instructions(comparisons, tokenizer, max_length=max_length - 1)
     answers = [letters[0] if chosen_first else letters[1] for chosen_first in shown["chosen_first"]]
-    return pl.DataFrame(
+    rows = pl.DataFrame(
         {
             "pair_id": shown["pair_id"],
-            "input_ids": [[*ids, answer] for ids, answer in zip(asked, answers, strict=True)],
-            "labels": [[NOT_LEARNT] * len(ids) + [answer] for ids, answer in zip(asked, answers, strict=True)],
+            "input_ids": [[*one.ids, answer] for one, answer in zip(asked, answers, strict=True)],
+            "labels": [[NOT_LEARNT] * len(one.ids) + [answer] for one, answer in zip(asked, answers, strict=True)],
         },
         schema={"pair_id": pl.String, "input_ids": pl.List(pl.Int64), "labels": pl.List(pl.Int64)},
     )
+    alike = rows.filter(pl.Series([one.alike for one in asked], dtype=pl.Boolean))
+    found = rows.join(alike, on="pair_id", how="anti", maintain_order="left")  # in neither order
+    if alike.height:
+        print(
+            f"{alike['pair_id'].n_unique()} of {shown['pair_id'].n_unique()} comparisons are left out: their responses "
+            "differ only after what train_preference.max_length leaves of them",
+            flush=True,
+        )
+    if found.is_empty() and not rows.is_empty():
+        raise TableError(
+            "train_preference.max_length: cuts off all that tells two responses apart, in every comparison"
+        )
+    return found
 
 
 def together(rows: pl.DataFrame) -> pl.DataFrame:

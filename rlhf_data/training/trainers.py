@@ -72,15 +72,18 @@ def train_reward(
 
 
 def reward_tokens(pairs: pl.DataFrame, tokenizer: PreTrainedTokenizerBase, *, max_length: int) -> pl.DataFrame:
-    """Both sides of each comparison as token ids, cut from the left to `max_length`."""
-    return pl.DataFrame(
+    """Both sides of each comparison as token ids, cut from the left to `max_length`; says how many comparisons are."""
+    prompts = pairs["prompt"].to_list()
+    whole = pl.DataFrame(
         {
-            f"{side}_ids": tokenizers.conversation_ids(
-                pairs["prompt"].to_list(), pairs[side].to_list(), tokenizer, max_length
-            )
+            f"{side}_ids": tokenizers.conversation_ids(prompts, pairs[side].to_list(), tokenizer, max_length + 1)
             for side in ("chosen", "rejected")
         }
     )
+    longer = pl.any_horizontal(pl.all().list.len() > max_length)
+    if cut := whole.select(longer.sum()).item():
+        print(f"{cut} of {whole.height} comparisons lose the beginning beyond {max_length} tokens", flush=True)
+    return whole.select(pl.all().list.tail(max_length))
 
 
 def tell_apart(tokens: pl.DataFrame) -> pl.DataFrame:

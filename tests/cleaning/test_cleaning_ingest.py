@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from rlhf_data.cleaning import ingest
+from rlhf_data.cleaning import ingest, ingest_counts
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import content_id, conversation_id
+from rlhf_data.params.sources import FileSource
 from rlhf_data.schemas import Instructions, Message, Preferences, PromptPool, Rejects
 from rlhf_data.sources.records import BadRecord, Comparison, Conversation, Prompt, Row
 from rlhf_data.storage import tables
@@ -132,6 +134,31 @@ def test_duplicates_of_instructions_and_prompts() -> None:
     same = [(1, "duplicate", "says the same as zoo row 0")]
     assert rules(clean(Conversation(CARP), Conversation(CARP), kind="instructions")) == same
     assert rules(clean(Prompt(FISH), Prompt(FISH, "{}"), kind="prompts")) == same
+
+
+def test_user_turns_that_nobody_answered_are_trimmed_when_asked_for(tmp_path: Path) -> None:
+    bird: Message = {"role": "user", "content": "Name a bird."}
+    source = FileSource(format="standard", kind="instructions", path="a.jsonl", trim_unanswered=True)
+    records = [[*CARP, bird], [SYSTEM, *CARP, bird, bird], CARP, [SYSTEM, *FISH], BIRD]
+
+    def cleaned(source: FileSource) -> ingest.Cleaned:
+        parse = lambda record: [Conversation(record)]  # noqa: E731
+        return ingest.of_source(records, parse, source, name="zoo", max_chars=100, seed=0)
+
+    kept = cleaned(source)
+    assert kept.table["messages"].to_list() == [CARP, [SYSTEM, *CARP]]
+    assert [(row, rule) for row, rule, _ in rules(kept)] == [
+        (2, "duplicate"),
+        (3, "turns_out_of_order"),
+        (4, "turns_out_of_order"),
+    ]
+    said = "zoo: 3 records lose a user's turn at their end (`trim_unanswered`)"
+    assert said in ingest_counts.notes(kept, "zoo")
+    as_it_is = cleaned(replace(source, trim_unanswered=False))
+    assert as_it_is.table["messages"].to_list() == [CARP]
+    assert said not in ingest_counts.notes(as_it_is, "zoo")
+    assert as_it_is.trimmed == 0
+    assert [row for row, rule, _ in rules(as_it_is) if rule == "turns_out_of_order"] == [0, 1, 3, 4]
 
 
 def test_a_record_is_kept_with_its_good_rows() -> None:

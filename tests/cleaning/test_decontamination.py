@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -17,11 +18,11 @@ ROOT = Path(__file__).parents[2]
 REAL = ROOT.parent / "shared" / "data" / "evaluation"
 FOX = "Write a short story about a fox who learns to bake bread in a village by the sea."
 RAW: dict[str, list[object]] = {
-    "chats": [{"turns": [FOX, "Name a fish."]}, {"turns": ["Now in French, please."]}],
+    "chats": [{"turns": [FOX, "Name a fish."]}, {"turns": ["Now in French, please.", "Why?"]}],
     "sums": [{"q": "What is 5 - 3?"}],
 }
 SETS = ContaminationParams(
-    root="", words=8, overlap=0.5, sets={name: EvaluationSet(path="", field=field) for name, field in
+    root="", words=8, overlap=0.5, min_words=3, sets={name: EvaluationSet(path="", field=field) for name, field in
                                          (("chats", "turns"), ("sums", "q"))},
 )  # fmt: skip
 
@@ -58,6 +59,20 @@ def test_a_short_item_is_found_as_a_whole_turn_only() -> None:
     assert details("Please, name a fish.") == [None]
 
 
+def test_items_of_fewer_words_than_the_least_are_not_looked_for_and_counted() -> None:
+    assert details("Why?", "now in french please", "Name a fish") == [
+        None,
+        "chats row 1, text 0: the same words",
+        "chats row 0, text 1: the same words",
+    ]
+    assert decontamination.notes(decontamination.evaluation(RAW, SETS)) == [
+        "clean.contamination: 1 items of fewer than 3 words are not looked for (min_words), the first: "
+        "chats row 1, text 1"
+    ]
+    assert decontamination.notes(decontamination.evaluation(RAW, replace(SETS, min_words=1))) == []
+    assert decontamination.notes(None) == []
+
+
 def test_every_user_turn_is_looked_at_and_no_other() -> None:
     against = decontamination.evaluation(RAW, SETS)
     talk = prompts(
@@ -83,7 +98,7 @@ def test_every_real_item_is_found_lower_cased_and_spaced_out() -> None:
         "truthfulqa": ("truthfulqa/TruthfulQA.csv.gz", "Question"),
     }
     sets = {name: EvaluationSet(path=path, field=field) for name, (path, field) in fields.items()}
-    section = ContaminationParams(root=str(REAL), words=8, overlap=0.5, sets=sets)
+    section = ContaminationParams(root=str(REAL), words=8, overlap=0.5, min_words=1, sets=sets)
     against = decontamination.evaluation({name: readers.pinned(REAL, one) for name, one in sets.items()}, section)
 
     items = [text for name, (path, field) in fields.items() for text in _texts(REAL / path, field)]

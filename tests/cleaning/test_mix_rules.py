@@ -81,7 +81,9 @@ def test_too_many_tokens_with_the_longer_response() -> None:
 
 
 def test_evaluation_items() -> None:
-    section = ContaminationParams(root="", words=8, overlap=0.5, sets={"eval": EvaluationSet(path="", field="q")})
+    section = ContaminationParams(
+        root="", words=8, overlap=0.5, min_words=1, sets={"eval": EvaluationSet(path="", field="q")}
+    )
     against = decontamination.evaluation({"eval": [{"q": "Name a fish."}]}, section)
     table = pairs(
         ("zoo", "  name  a FISH", "b", "c"), ("zoo", "Name a bird.", "b", "c"), ("ark", "name a fish", "d", "e")
@@ -96,6 +98,19 @@ def test_evaluation_items() -> None:
 def test_the_same_comparison_in_another_source() -> None:
     table = pairs(("zoo", "a", "b", "c"), ("zoo", "a", "b", "d"), ("ark", "a", "b", "c"), ("ark", "a", "b", "e"))
     assert told(table) == [(2, "duplicate", "says the same as zoo row 0")]
+
+
+def test_another_spelling_is_the_same_comparison_and_the_same_pair_of_responses() -> None:
+    table = pairs(
+        ("zoo", "a", "caf\u00e9\nor tea", "c"),
+        ("ark", "a", " cafe\u0301\r\nor tea", "c\n"),
+        ("ark", "a", "c", "cafe\u0301\ror tea"),
+        ("ark", "a", "cafe\nor tea", "c"),
+    )
+    assert told(table, conflicting_labels="first") == [
+        (1, "duplicate", "says the same as zoo row 0"),
+        (2, "conflicting_label", "zoo row 0 prefers the other response"),
+    ]
 
 
 @pytest.mark.parametrize(("policy", "dropped"), [("first", [2]), ("neither", [0, 2]), ("keep", [])])
@@ -155,7 +170,9 @@ def test_whatever_the_rules_every_comparison_is_accounted_for(seed: int) -> None
         (source, draw.choice(texts), *draw.sample(responses, 2)) for source in ("zoo", "ark", "ox") for _ in range(90)
     }
     table = pairs(*sorted(rows), margins={row: draw.random() for row in range(0, len(rows), 2)})
-    section = ContaminationParams(root="", words=8, overlap=0.5, sets={"eval": EvaluationSet(path="", field="q")})
+    section = ContaminationParams(
+        root="", words=8, overlap=0.5, min_words=1, sets={"eval": EvaluationSet(path="", field="q")}
+    )
     against = decontamination.evaluation({"eval": [{"q": "Name a fish."}]}, section)
     rules = CleanParams(
         min_margin={"zoo": 0.5}, max_tokens=draw.choice([None, 40]), near_duplicates=NEAR, contamination=section,

@@ -136,7 +136,9 @@ FOX = "Write a short story about a fox who learns to bake bread in a village by 
 
 def test_an_evaluation_item_and_a_near_duplicate_are_dropped_on_the_record() -> None:
     table = asking("What is rain?", f"{FOX} Please.", " name   a fish", FOX, "What is snow?")
-    section = ContaminationParams(root="", words=8, overlap=0.5, sets={"eval": EvaluationSet(path="", field="q")})
+    section = ContaminationParams(
+        root="", words=8, overlap=0.5, min_words=1, sets={"eval": EvaluationSet(path="", field="q")}
+    )
     against = decontamination.evaluation({"eval": [{"q": "Name a fish."}]}, section)
     near = NearDuplicateParams(threshold=0.8, words=3, permutations=128, bands=32)
 

@@ -43,17 +43,29 @@ LOGPS_OF_A = logps([("a", -1.0, -2.0)])
 MIX = mix([("b", "A carp.", "A whale."), ("b", "A pike.", "A bat."), ("a", "An eel.", "A cow."), ("c", "x", "y")])
 
 
+def whole(some: pl.DataFrame) -> pl.Series:
+    """Every pair fits."""
+    return pl.repeat(True, some.height, eager=True)
+
+
+def without_a(some: pl.DataFrame) -> pl.Series:
+    """The pair of prompt a does not fit."""
+    return some["prompt_id"] != "a"
+
+
 def test_offline_pairs_are_the_first_of_each_prompt() -> None:
     nothing = dict.fromkeys(("chosen_sample", "rejected_sample", "chosen_reward", "rejected_reward"))
     shared = {"iteration": 0, "prompt": FISH, "margin": 1.5, **nothing}
-    assert offline_pairs(MIX, pairs=2).to_dicts() == [
+    found, long = offline_pairs(MIX, pairs=2, fits=whole)
+    assert long == 0
+    assert found.to_dicts() == [
         {"prompt_id": "b", "chosen": "A carp.", "rejected": "A whale."} | shared,
         {"prompt_id": "a", "chosen": "An eel.", "rejected": "A cow."} | shared,
     ]
 
 
 def test_no_offline_pairs_have_the_types_of_pairs() -> None:
-    none = referred(offline_pairs(MIX, pairs=0), job="j").hstack(logps([]).select(LOGPS))
+    none = referred(offline_pairs(MIX, pairs=0, fits=whole)[0], job="j").hstack(logps([]).select(LOGPS))
     part = tables.check(none, History, Path("iter0"))
     (following,) = with_reference(referred(pairs([("a", 1)]), job="j"), lambda some: LOGPS_OF_A, part_pairs=1)
     assert part.height == 0
@@ -61,8 +73,18 @@ def test_no_offline_pairs_have_the_types_of_pairs() -> None:
 
 
 def test_too_few_offline_pairs() -> None:
-    with pytest.raises(TableError, match=r"the mix has 3 prompts to train on, offline\.pairs asks for 4"):
-        offline_pairs(MIX, pairs=4)
+    with pytest.raises(TableError, match=r"3 prompts to train on, and 0 with .* offline_history\.pairs asks for 4"):
+        offline_pairs(MIX, pairs=4, fits=whole)
+    with pytest.raises(TableError, match=r"2 prompts to train on, and 1 with a pair beyond train_policy\.max_length"):
+        offline_pairs(MIX, pairs=3, fits=without_a)
+
+
+@pytest.mark.parametrize(("pairs", "ids", "dropped"), [(0, [], 0), (1, ["b"], 0), (2, ["b", "c"], 1)])
+def test_offline_pairs_that_training_would_cut_are_left_out_and_counted(
+    pairs: int, ids: list[str], dropped: int
+) -> None:
+    found, long = offline_pairs(MIX, pairs=pairs, fits=without_a)
+    assert (found["prompt_id"].to_list(), long) == (ids, dropped)
 
 
 def test_reference_log_probabilities_come_in_parts_and_are_joined_by_prompt() -> None:

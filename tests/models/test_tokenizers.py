@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -115,7 +116,9 @@ def test_no_conversations() -> None:
     assert tokenizers.conversation_ids([], [], made(byte_level, CHAT_TEMPLATE), 10) == []
 
 
-def test_pairs_near_the_limit_are_counted_by_the_template_and_others_need_no_tokenizer(tokenizer_dir: Path) -> None:
+def test_pairs_near_the_limit_are_counted_by_the_template_and_others_need_no_tokenizer(
+    tokenizer_dir: Path, tmp_path: Path
+) -> None:
     from rlhf_data.models import checkpoints
 
     prompt = [{"role": "user", "content": "Name a fish."}]
@@ -133,4 +136,20 @@ def test_pairs_near_the_limit_are_counted_by_the_template_and_others_need_no_tok
             one <= limit for one in lengths
         ]
     known = unknown.with_columns(prompt_tokens=5, chosen_tokens=3, rejected_tokens=9)
-    assert tokenizers.fitting(tokenizer_dir / "absent", max_length=4096)(known).all()
+    shutil.copy(tokenizer_dir / "chat_template.jinja", tmp_path)  # and no tokenizer
+    assert tokenizers.fitting(tmp_path, max_length=4096)(known).all()
+
+
+def test_a_system_message_of_the_template_s_own_takes_its_room(tokenizer_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(tokenizer_dir, folder)
+    rules = "You are asked for things in few words and say them. " * 30  # 1,560 characters in a template of 4,000
+    (folder / "chat_template.jinja").write_text(
+        "{# " + "-" * 2000 + " #}<|system|>" + rules + "<|eot|>" + CHAT_TEMPLATE
+    )
+    known = pl.DataFrame(
+        {"prompt": [[{"role": "user", "content": "Name a fish."}]], "chosen": ["A carp."], "rejected": ["Tea."]}
+    ).with_columns(pl.lit(count).cast(pl.UInt32).alias(name) for name, count in
+                   (("prompt_tokens", 5), ("chosen_tokens", 4), ("rejected_tokens", 3)))  # fmt: skip
+    assert tokenizers.fitting(tokenizer_dir, max_length=400)(known).to_list() == [True]
+    assert tokenizers.fitting(folder, max_length=400)(known).to_list() == [False]

@@ -13,8 +13,22 @@ from ruamel.yaml import YAML
 
 from rlhf_data import params
 from rlhf_data.errors import ParamsError, RlhfDataError, SourceError, TableError
+from rlhf_data.schemas import History, Preferences
 from rlhf_data.sources import readers
-from stages import benchmark_pairs, evaluate, ingest, lengths, mix, pair, prompts, report_cleaning, report_mixes, table5
+from rlhf_data.storage import tables
+from stages import (
+    benchmark_pairs,
+    evaluate,
+    ingest,
+    lengths,
+    mix,
+    offline_history,
+    pair,
+    prompts,
+    report_cleaning,
+    report_mixes,
+    table5,
+)
 
 ROOT = Path(__file__).parents[2]
 OUTPUTS = {
@@ -153,10 +167,15 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     (project / "asked.jsonl").write_text("".join(f"{json.dumps({'prompt': asked})}\n" for asked, _, _ in pairs))
     mine = {"format": "hh_rlhf", "kind": "preferences", "path": "pairs.jsonl"}
     asked = {"format": "single_prompt", "kind": "prompts", "path": "asked.jsonl"}
-    change(project, "ingest", sources={**WORLD, "mine": mine, "asked": asked})
+    told = {"format": "prompt_completion", "kind": "instructions", "path": "told.jsonl"}
+    (project / "told.jsonl").write_text(
+        "".join(f"{json.dumps({'prompt': asked, 'completion': good})}\n" for asked, good, _ in pairs)
+    )
+    change(project, "ingest", sources={**WORLD, "mine": mine, "asked": asked, "told": told})
     sets = {"mt_bench": {"path": "questions.jsonl", "field": "turns"}}
     change(project, "benchmark_pairs", sets={"own": {"pairs": mine}})
-    change(project, "clean", contamination={"root": ".", "words": 8, "overlap": 0.5, "sets": sets})
+    section = {"root": ".", "words": 8, "overlap": 0.5, "instructions": True, "sets": sets}
+    change(project, "clean", contamination=section)
     data, reports = project / "data", project / "reports"
 
     ingest.main(**OUTPUTS)
@@ -185,12 +204,34 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     for table in ("mixes/all", "prompts"):
         kept = pl.read_parquet(data / table / "*.parquet").filter(pl.col("source").is_in(["mine", "asked"]))
         assert [prompt[0]["content"] for prompt in kept["prompt"].to_list()] == ["Name a fish."]
+    learnt = pl.read_parquet(OUTPUTS["instructions"]).filter(pl.col("source") == "told")
+    assert [turns[0]["content"] for turns in learnt["messages"].to_list()] == ["Name a fish."]
     counted = pl.read_csv(reports / "cleaning.csv").select("source", "rule", "rows")
     assert ("asked", "contaminated", 1) in counted.rows()
     assert ("own.pairs", "kept", 2) in counted.rows()
     assert (data / "rejects/own.pairs.parquet").exists()
     assert ("all", "mine", "contaminated", 1) in pl.read_csv(reports / "mixes.csv").rows()
     assert "| mine | hh_rlhf | pairs.jsonl | not pinned | MIT | human |" in (reports / "cards/all.md").read_text()
+
+
+def test_offline_pairs_that_dpo_would_cut_are_left_out_and_counted(
+    project: Path, policy_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(project, "ingest", sources=WORLD)
+    change(project, "offline_history", pairs=2)
+    ingest.main(**OUTPUTS)
+    some = pl.read_parquet(OUTPUTS["preferences"] / "pairs.parquet").unique("prompt_id", maintain_order=True)[:4]
+    long = some.with_row_index("n").with_columns(
+        chosen=pl.when(pl.col("n") == 0).then(pl.lit("It is a fish. " * 300) + pl.col("chosen")).otherwise("chosen")
+    )
+    Path("mix").mkdir()
+    tables.write(long.drop("n"), Path("mix/train.parquet"), Preferences)
+
+    offline_history.main(Path("mix"), policy_dir, Path("data/history/iter0"))
+
+    found = tables.read(Path("data/history/iter0"), History)
+    assert sorted(found["prompt_id"]) == sorted(some["prompt_id"][1:3])
+    assert "2 offline pairs, dropped 1 (too_long_to_train)" in capsys.readouterr().out
 
 
 def dialogue(asked: str, answer: str) -> str:

@@ -26,7 +26,7 @@ RULES = CleanParams(
     max_tokens=4096,
     conflicting_labels="neither",
     near_duplicates=NearDuplicateParams(threshold=0.8, words=3, permutations=128, bands=32),
-    contamination=ContaminationParams(root="eval", words=8, overlap=0.5, sets=SETS),
+    contamination=ContaminationParams(root="eval", words=8, overlap=0.5, min_words=5, sets=SETS),
 )
 BARE = CleanParams(min_margin={}, max_tokens=None, conflicting_labels="keep", near_duplicates=None, contamination=None)
 
@@ -74,7 +74,10 @@ def test_what_a_card_says() -> None:
     ):
         assert line in lines
     assert any(line.startswith("- Near-duplicates: dropped from a Jaccard similarity of 0.8") for line in lines)
-    assert any(line.endswith("hold 50% of its runs of 8 words; sets: mt_bench") for line in lines)
+    assert any(
+        line.endswith("hold 50% of its runs of 8 words; items of fewer than 5 words are not looked for; sets: mt_bench")
+        for line in lines
+    )
 
 
 def test_what_does_not_apply_is_said_or_left_out() -> None:

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 import torch
 
+from rlhf_data.errors import TableError
 from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import pairwise_template
 from rlhf_data.judges.pairwise_model import PairwiseModel
@@ -78,6 +79,31 @@ def test_long_comparisons_fill_the_length_with_their_answer(policy_dir: Path) ->
     rows = pairwise_model.training_rows(shown, checkpoints.tokenizer(policy_dir), max_length=100)
     assert rows["input_ids"].list.len().to_list()[1:] == [100, 100]
     assert rows["input_ids"].list.last().n_unique() == 1  # the answer is never cut
+
+
+def test_comparisons_whose_responses_differ_in_what_was_cut_alone_are_left_out(
+    policy_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokens = checkpoints.tokenizer(policy_dir)
+    same = "It is 4, I think. " * 30
+    rows = [
+        ResponsePair(ASKED, f"{same} A carp.", f"{same} Tea."),
+        ResponsePair(ASKED, f"A carp. {same}", f"Tea. {same}"),
+        ResponsePair(ASKED, same, "It is 4."),
+        ResponsePair(ASKED, "4", "5"),
+    ]
+    for length in (100, 101):  # of an odd number of tokens one response keeps one more
+        shown = table(
+            [one for row in rows for one in (row, ResponsePair(row.prompt, row.second, row.first))], [True] * 8
+        )
+        shown = shown.with_columns(pair_id=(pl.int_range(pl.len()) // 2).cast(pl.String))
+        found = pairwise_model.training_rows(shown, tokens, max_length=length)
+        assert found["pair_id"].to_list() == ["1", "1", "2", "2", "3", "3"]
+        assert "1 of 4 comparisons are left out" in capsys.readouterr().out
+    assert pairwise_model.training_rows(shown[2:], tokens, max_length=100).height == 6
+    assert "left out" not in capsys.readouterr().out
+    with pytest.raises(TableError, match=r"train_preference\.max_length: cuts off"):
+        pairwise_model.training_rows(shown[:2], tokens, max_length=100)
 
 
 def test_both_orders_are_not_packed(section: PreferenceParams) -> None:

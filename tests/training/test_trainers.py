@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from rlhf_data.errors import EngineError, PromptError, TableError
-from rlhf_data.models import checkpoints
+from rlhf_data.models import checkpoints, tokenizers
 from rlhf_data.params.profiles import Params
 from rlhf_data.params.training import LlamaSize, PolicyParams, RewardParams, SftParams
 from rlhf_data.training import trainers, trl_config
@@ -162,6 +162,22 @@ def test_rewards_are_learnt_from_the_end_of_long_conversations(policy_dir: Path)
     assert tokens.decode(found["rejected_ids"][2]) == "<|user|>How can I fix a car?<|eot|><|assistant|>Sure!<|eot|>"
 
 
+@pytest.mark.parametrize(("spare", "said"), [(1, ""), (0, ""), (-1, "1 of 2 comparisons lose the beginning")])
+def test_comparisons_that_lose_their_beginning_are_counted(
+    policy_dir: Path, capsys: pytest.CaptureFixture[str], spare: int, said: str
+) -> None:
+    tokens = checkpoints.tokenizer(policy_dir)
+    asked = [{"role": "user", "content": "How can I fix a car?"}]
+    pairs = pl.DataFrame({"prompt": [asked] * 2, "chosen": ["Ask.", "Ask."], "rejected": ["Sure! Ask.", "Ask!"]})
+    whole = trainers.reward_tokens(pairs, tokens, max_length=1000)
+    longest = max(map(len, [*whole["chosen_ids"], *whole["rejected_ids"]]))
+    found = trainers.reward_tokens(pairs, tokens, max_length=longest + spare)
+    assert found["rejected_ids"][0].to_list() == whole["rejected_ids"][0].to_list()[-(longest + spare) :]
+    assert found["chosen_ids"].to_list() == whole["chosen_ids"].to_list()
+    assert said in (out := capsys.readouterr().out)
+    assert bool(out) == bool(said)
+
+
 def test_comparisons_whose_difference_was_cut_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     tokens = pl.DataFrame({"chosen_ids": [[1, 2], [3], [4]], "rejected_ids": [[1, 2], [5], [3]]})
     assert trainers.tell_apart(tokens).rows() == [([3], [5]), ([4], [3])]
@@ -206,6 +222,23 @@ def test_reference_log_probabilities_are_those_of_trl(policy: PolicyParams, poli
         rows = [row for row in expected if row["prompt_id"] in part["prompt_id"]]
         for side in ("ref_chosen_logps", "ref_rejected_logps"):
             assert logps(part)[side].to_list() == pytest.approx([row[side] for row in rows], abs=1e-4)
+
+
+def test_the_pairs_that_fit_are_those_that_dpo_reads_whole(policy: PolicyParams, policy_dir: Path, work: Path) -> None:
+    rows = [(f"p{n}", "What is 5? " * (1 + n % 3), f"{'5 minus 1 is 4. ' * n}It is 4.", "4") for n in range(8)]
+    pairs, held = table(rows), []
+
+    def logps(limit: int) -> list[float]:
+        reference = trainers.open_reference(replace(policy, max_length=limit), policy_dir, batch_size=4, work=work)
+        return reference(pairs)["ref_chosen_logps"].to_list()
+
+    whole = logps(1000)
+    for limit in range(26, 34):
+        fits = tokenizers.fitting(policy_dir, max_length=limit)(pairs)
+        same = [one == pytest.approx(other, abs=1e-3) for one, other in zip(whole, logps(limit), strict=True)]
+        assert fits.to_list() == same
+        held.append(fits.sum())
+    assert 0 < held[0] < held[-1] < 8
 
 
 def test_no_pairs_get_no_log_probabilities_and_load_no_model(policy: PolicyParams, work: Path) -> None:
