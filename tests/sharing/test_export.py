@@ -234,7 +234,7 @@ def test_an_import_that_is_killed_leaves_nothing_and_goes_on(tmp_path: Path) -> 
         "from rlhf_data.commands import main\n"
         "replace, moved = os.replace, []\n"
         "def one(source, target):\n"
-        "    moved.extend([target] if 'partial' in str(os.path.dirname(source)) else [])\n"
+        "    moved.extend([target] if 'partial' in str(source) and 'partial' not in str(target) else [])\n"
         "    os._exit(9) if len(moved) == 3 else replace(source, target)\n"
         "os.replace = one\n"
         "main()\n"
