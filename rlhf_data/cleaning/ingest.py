@@ -30,6 +30,12 @@ from rlhf_data.sources.records import BadRecord, Response, Row, texts
 
 RAW_CHARS = 20_000  # of a dropped record that are kept to look at
 DETAIL_CHARS = 500
+OTHER_FORMAT = "is it another format? correct the source's `format` or `kind` in the params"
+CURES = {  # where it is not the wrong format
+    "unread_field": "where such a field changes nothing, name it in the source's `leaves`",
+    "not_to_learn": "SFT learns every answer of a conversation: leave out those that are not to be learnt",
+    "held_out_prompt": "lower `held_out`: it is the share of all first questions that no model is trained on",
+}
 
 
 class Cleaned(NamedTuple):
@@ -170,7 +176,7 @@ def refuse_nothing_kept(cleaned: Cleaned, origin: str, format: str) -> None:
     raise SourceError(
         f"{origin}: 0 of {cleaned.raw} records can be used as {format}\n"
         f"  {rule} ({times} records), the first: {detail}\n"
-        "  is it another format? correct the source's `format` or `kind` in the params"
+        f"  {CURES.get(rule, OTHER_FORMAT)}"
     )
 
 
