@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from rlhf_data.commands import terminal
 from rlhf_data.errors import RlhfDataError
 
 MODULES = {  # by the subcommand's name
@@ -59,7 +60,8 @@ def described() -> None:
 
 def main() -> None:
     """The console script: an error raised on purpose is one line, `Kind: message`, and exit 1."""
+    terminal.guard()
     try:
         app()
     except RlhfDataError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        sys.exit(terminal.clean(f"{type(error).__name__}: {error}"))

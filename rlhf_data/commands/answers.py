@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rlhf_data.commands import terminal
 from rlhf_data.commands.projects import refuse_unless_new
 from rlhf_data.sql import catalog, confined, statements
 
@@ -98,10 +99,15 @@ def give(
             from rlhf_data.storage.atomic import atomically
 
             return atomically(out, lambda partial: shutil.copyfile(rows, partial))
-        sys.stdout.flush()
-        with rows.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        if written is Format.PARQUET:
+            sys.stdout.flush()
+            with rows.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        else:
+            with rows.open(encoding="utf8", errors="backslashreplace", newline="") as lines:
+                for line in lines:
+                    print(terminal.clean(line), end="")
 
 
 def _confined(work: Callable[[], None], scratch: Path) -> None:

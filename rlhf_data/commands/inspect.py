@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rlhf_data.cleaning import inspection
+from rlhf_data.commands import terminal
 from rlhf_data.errors import SourceError
 from rlhf_data.params.sources import FileSource
 from rlhf_data.sources import hub, readers
@@ -76,8 +77,7 @@ def _short(value: object) -> str:
     """A value on one line, its control characters escaped."""
     if isinstance(value, list):
         value = " / ".join(f"{turn['role']}: {turn['content']}" for turn in value)
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
-    text = "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+    text = terminal.clean(json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value))
     return text if len(text) <= TEXT else f"{text[:TEXT]}…"
 
 

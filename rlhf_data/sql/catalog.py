@@ -69,6 +69,7 @@ def opened(found: Located, *, scratch: Path | None = None, memory: int | None = 
     config: dict[str, Any] = {"python_enable_replacements": False, "autoinstall_known_extensions": False}
     db = duckdb.connect(config=config | ({"memory_limit": f"{memory}B"} if memory else {}))
     try:
+        db.execute("set enable_progress_bar = false")  # DuckDB draws it among the rows, wherever these go
         db.register_filesystem(Tables(found.paths()))
         for version, held in found.held.items():
             _create(db, version, held, found.wanted, url)
