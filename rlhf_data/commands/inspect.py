@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from ruamel.yaml import YAML
 
 from rlhf_data.cleaning import inspection
 from rlhf_data.errors import SourceError
 from rlhf_data.params.sources import FileSource
 from rlhf_data.sources import hub, readers
 
+PLAIN = re.compile(r"[\w/][\w./-]*")
 RECORDS, ROWS, FORMATS, TEXT = 1000, 3, 8, 100
 TOLD = {"preferences": ("prompt", "chosen", "rejected", "chosen_score", "rejected_score", "annotator"),
         "instructions": ("messages",), "prompts": ("prompt",)}  # fmt: skip
@@ -82,5 +85,8 @@ def _short(value: object) -> str:
 
 
 def _yaml(value: object) -> str:
-    plain = isinstance(value, str) and value.replace("_", "").replace(".", "").replace("/", "").isalnum()
-    return str(value) if plain and not str(value).isdecimal() else json.dumps(value, ensure_ascii=False)
+    """A value as YAML spells it within {}: bare where that is the same text again."""
+    if isinstance(value, str) and PLAIN.fullmatch(value) and YAML(typ="safe").load(value) == value:
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in text)
