@@ -72,7 +72,9 @@ CHATS = [("messages", "instructions", "messages"), ("conversations", "instructio
 
 
 @pytest.mark.parametrize(("format", "kind", "name"), CHATS)
-@pytest.mark.parametrize("beside", ["tool_calls", "function_call", "reasoning_content", "images", "thinking"])
+@pytest.mark.parametrize(
+    "beside", ["tool_calls", "function_calls", "functions", "reasoning_content", "images", "thinking"]
+)
 def test_a_field_beside_a_turns_text_is_named(format: str, kind: str, name: str, beside: str) -> None:
     record, variant = good(format, kind)
     record[name][-1][beside] = [{"name": "look_up"}]
