@@ -41,6 +41,9 @@ def source(*records: Any) -> dict[str, Any]:
       "label": "winner"}),
     ({"talk": {"turns": [{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "Hello!"}]}},
      {"format": "custom", "kind": "instructions", "messages": "talk.turns"}),
+    ({"system": "Be brief.", "context": "", "question": "Name a fish.", "better": "A carp.", "worse": "A whale."},
+     {"format": "custom", "kind": "preferences", "prompt": "question", "chosen": "better", "rejected": "worse",
+      "system": "system"}),
     ({"task": {"ask": "Name a lake."}}, {"format": "custom", "kind": "prompts", "prompt": "task.ask"}),
 ])  # fmt: skip
 def test_the_likeliest_reading_of_a_record(record: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -49,6 +52,29 @@ def test_the_likeliest_reading_of_a_record(record: dict[str, Any], expected: dic
 
 def test_what_no_format_reads_has_no_fit() -> None:
     assert inspection.fits([{"x": 1}, None, 3, [], "text"]) == []
+
+
+def test_the_first_record_may_be_none() -> None:
+    record = {"question": "Name a fish.", "better": "A carp.", "worse": "A whale."}
+    assert source(None, record)["kind"] == "preferences"
+
+
+@pytest.mark.parametrize(("record", "expected"), [
+    ({"messages": TALK, "tools": [{"name": "find"}]}, "messages, instructions, comes nearest: unread_field, tools: "),
+    ({"question": "Which?", "better": "A carp.", "worse": "A whale.", "context": "At sea."},
+     "custom, preferences, comes nearest: unread_field, context: "),
+    ({"chosen": TALK, "rejected": TALK}, "standard, preferences, comes nearest: same_response, "),
+])  # fmt: skip
+def test_what_keeps_no_record_is_told_with_the_reason(record: dict[str, Any], expected: str) -> None:
+    found = [fit for fit in inspection.fits([record]) if fit.source["kind"] != "prompts"]
+    assert found == []
+    said = str(inspection.nearest([record]))
+    assert said.startswith(expected)
+    assert ("`leaves`" in said) == ("unread_field" in said)
+
+
+def test_other_layouts_are_not_near() -> None:
+    assert inspection.nearest([{"x": 1}, None, 3, [], "text"]) is None
 
 
 @pytest.fixture
