@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple, get_args, get_type_hints
 
+import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from rlhf_data.cleaning import ingest
@@ -29,8 +30,11 @@ GUESSES: dict[str, tuple[str, ...]] = {
     "label": ("label", "winner", "preference", "verdict"),
     "response": ("response", "answer", "completion", "output", "reply", "text"),
     "score": ("score", "rating", "reward", "stars"),
+    "system": ("system", "system_prompt", "system_message"),
     "messages": ("messages", "conversations", "conversation", "turns", "dialogue", "chat", "talk"),
 }
+BESIDE = ("input", "context")  # a prompt only where there is no likelier one
+FIRST = 10  # records whose fields are looked at
 WAYS = {  # the fields that a kind can be made of
     "preferences": (("prompt", "chosen", "rejected"), ("chosen", "rejected"), ("prompt", "first", "second", "label"),
                     ("first", "second", "label"), ("prompt", "response", "score")),
@@ -52,11 +56,7 @@ def fits(records: Sequence[object]) -> list[Fit]:
     A kind that holds more comes before one that holds less of each record (a comparison also has a prompt), unless it
     keeps less than half as many; then those that keep most, and leave least unread.
     """
-    found = list[Fit]()
-    for source in _candidates(records):
-        cleaned = _tried(records, source)
-        if cleaned is not None and cleaned.kept:
-            found.append(Fit(source, cleaned))
+    found = [fit for fit in _tries(records) if fit.cleaned.kept]
     most = max((fit.cleaned.kept for fit in found), default=0)
 
     def order(fit: Fit) -> tuple[Any, ...]:
@@ -68,6 +68,23 @@ def fits(records: Sequence[object]) -> list[Fit]:
         return few, formats.KINDS.index(kind), -fit.cleaned.kept, left, format == "custom", shared, format
 
     return sorted(found, key=order)
+
+
+def nearest(records: Sequence[object]) -> str | None:
+    """Why the format that comes nearest keeps none of the records; None where all of them have another layout."""
+    near = [
+        (rejects.height, -formats.KINDS.index(fit.source["kind"]), formats.about(fit.source["format"]) is None, fit)
+        for fit in _tries(records)
+        for rejects in [fit.cleaned.rejects.filter(pl.col("rule") != "wrong_layout")]
+        if rejects.height and not fit.cleaned.kept
+    ]
+    if not near:
+        return None
+    fit = max(near, key=lambda one: one[:3])[-1]
+    reject = fit.cleaned.rejects.filter(pl.col("rule") != "wrong_layout").row(0, named=True)
+    cure = ingest.CURES.get(reject["rule"])
+    told = f"{fit.source['format']}, {fit.source['kind']}, comes nearest: {reject['rule']}, {reject['detail']}"
+    return f"{told}\n  {cure}" if cure else told
 
 
 def paths(record: object, prefix: str = "") -> Iterator[str]:
@@ -82,15 +99,25 @@ def _candidates(records: Sequence[object]) -> Iterator[dict[str, Any]]:
         for format in get_args(get_type_hints(section)["format"]):
             for kind in formats.KINDS if format != "custom" else ():
                 yield {"format": format, "kind": kind, **NEEDED.get(format, {})}
-    known = [path for record in records[:1] for path in paths(record)]
+    known = list(dict.fromkeys(path for record in records[:FIRST] for path in paths(record)))
+    also = {"system": _guessed("system", known)[0]} if _guessed("system", known) else {}
     for kind, ways in WAYS.items():
         for way in ways:
-            named = [
-                [path for guess in GUESSES[field] for path in known if path.split(".")[-1].lower() == guess]
-                for field in way
-            ]
-            for chosen in list(product(*named))[:4]:
-                yield {"format": "custom", "kind": kind, **dict(zip(way, chosen, strict=True))}
+            for chosen in list(product(*(_guessed(field, known) for field in way)))[:4]:
+                yield {"format": "custom", "kind": kind, **dict(zip(way, chosen, strict=True)), **also}
+
+
+def _guessed(field: str, known: Sequence[str]) -> list[str]:
+    """The paths that may be what `custom` calls `field`, likeliest first; what goes with a question is none itself."""
+    found = [path for guess in GUESSES[field] for path in known if path.split(".")[-1].lower() == guess]
+    return [path for path in found if path.split(".")[-1].lower() not in BESIDE] or found
+
+
+def _tries(records: Sequence[object]) -> Iterator[Fit]:
+    for source in _candidates(records):
+        cleaned = _tried(records, source)
+        if cleaned is not None:
+            yield Fit(source, cleaned)
 
 
 def _tried(records: Sequence[object], source: dict[str, Any]) -> ingest.Cleaned | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from ruamel.yaml import YAML
 
 from rlhf_data.cleaning import inspection
 from rlhf_data.commands import terminal
@@ -15,6 +17,7 @@ from rlhf_data.errors import SourceError
 from rlhf_data.params.sources import FileSource
 from rlhf_data.sources import hub, readers
 
+PLAIN = re.compile(r"[\w/][\w./-]*")
 RECORDS, ROWS, FORMATS, TEXT = 1000, 3, 8, 100
 TOLD = {"preferences": ("prompt", "chosen", "rejected", "chosen_score", "rejected_score", "annotator"),
         "instructions": ("messages",), "prompts": ("prompt",)}  # fmt: skip
@@ -30,9 +33,8 @@ def main(
     print(f"{file}: the first {len(found)} records; fields: {', '.join(dict.fromkeys(_fields(found))) or 'none'}\n")
     fits = inspection.fits(found)
     if not fits:
-        raise SourceError(
-            f"{file}: no format keeps any record\n  `format: custom` takes any layout: name the fields yourself"
-        )
+        near = inspection.nearest(found) or "`format: custom` takes any layout: name the fields yourself"
+        raise SourceError(f"{file}: no format keeps any record\n  {near}")
     print(f"  {'format':<24}{'kind':<14}{'kept':>6}{'rows':>7}  not read")
     for source, cleaned in fits[:FORMATS]:
         left = ", ".join(sorted(cleaned.unread)) or "–"
@@ -82,5 +84,8 @@ def _short(value: object) -> str:
 
 
 def _yaml(value: object) -> str:
-    plain = isinstance(value, str) and value.replace("_", "").replace(".", "").replace("/", "").isalnum()
-    return str(value) if plain and not str(value).isdecimal() else json.dumps(value, ensure_ascii=False)
+    """A value as YAML spells it within {}: bare where that is the same text again."""
+    if isinstance(value, str) and PLAIN.fullmatch(value) and YAML(typ="safe").load(value) == value:
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in text)

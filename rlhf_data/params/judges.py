@@ -143,7 +143,7 @@ class BenchmarkPairsParams:
     """Comparisons that judges are tested on, beside the mix's own test side."""
 
     root: str  # folder that the sets' paths start from, itself relative to the project
-    max_chars: Positive  # of a record: longer ones are rejected
+    max_chars: Positive  # of the texts of a row: longer ones are rejected
     # by test, the sources of preferences that it is made of, by subset; RewardBench's records name their own subset
     sets: dict[Name, dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")],
                           Annotated[Recorded, Field(discriminator="format")]]]  # fmt: skip

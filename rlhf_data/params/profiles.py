@@ -160,12 +160,23 @@ def load_profile(profile: str, folder: Path = Path()) -> Params:
     return _read(path, Params)
 
 
+def parsed(text: str, path: str) -> Params:
+    """A profile's text, which is to stand at `path`; raises `ParamsError` as `load_profile` does."""
+    return _parsed(text, path, Params)
+
+
 def _read(path: Path, kind: type[P]) -> P:
-    # DVC reads YAML 1.2 with ruamel too; PyYAML would take 5e-7 for text
     try:
-        values = YAML(typ="safe").load(path)
+        text = path.read_bytes()
     except FileNotFoundError as error:
         raise ParamsError(f"{path}: absent; run this from the project's root") from error
+    return _parsed(text, str(path), kind)
+
+
+def _parsed(text: str | bytes, path: str, kind: type[P]) -> P:
+    # DVC reads YAML 1.2 with ruamel too; PyYAML would take 5e-7 for text
+    try:
+        values = YAML(typ="safe").load(text)
     except YAMLError as error:
         raise ParamsError(f"{path}: not YAML: {error}") from error
     try:

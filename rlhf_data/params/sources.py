@@ -220,7 +220,7 @@ class CustomSource(RecordSource):
     score: str | None = None  # of the response
     first: str | None = None  # two responses, and the `label` that says which is better; several labels vote
     second: str | None = None
-    label: str | list[str] | None = None
+    label: str | Annotated[list[str], Field(min_length=1)] | None = None
     # which values of the label mean which side, or that the sign of a number does; null takes what public sets write
     labels: dict[Side, list[str | float]] | Sign | None = None
     messages: str | None = None
@@ -245,6 +245,24 @@ class CustomSource(RecordSource):
             wanted = " or ".join(" and ".join(sorted(way)) for way in ways)
             raise ValueError(f"{self.kind} need the fields {wanted}; given: {', '.join(sorted(given)) or 'none'}")
         return self
+
+    @model_validator(mode="after")
+    def tells_the_sides_apart(self) -> CustomSource:
+        if isinstance(self.labels, dict):
+            if not (self.labels.get("first") or self.labels.get("second")):
+                raise ValueError("labels name no value of first or second; null takes what public sets write")
+            values = [value for side in self.labels.values() for value in {_as_compared(one) for one in side}]
+            if twice := sorted({str(one) for one in values if values.count(one) > 1}):
+                raise ValueError(f"labels have one meaning each; of two sides: {', '.join(twice)}")
+        return self
+
+
+def _as_compared(label: str | float) -> str | float:
+    """A label's value, whose case changes nothing, and which is a number where it spells one."""
+    try:
+        return float(label)
+    except ValueError:
+        return str(label).strip().lower()
 
 
 Recorded = (

@@ -24,6 +24,7 @@ def records(source: RecordSource) -> Iterator[object]:
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of its HTTP library: no answer came
 
     hub, revision = str(source.hub), source.revision
     read = 0
@@ -37,7 +38,7 @@ def records(source: RecordSource) -> Iterator[object]:
         for record in split:
             read += 1
             yield record
-    except (OSError, EOFError, zlib.error, ValueError, RuntimeError, DatasetsError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, RuntimeError, HTTPError, DatasetsError) as error:
         raise SourceError(
             f"{hub}: split {source.split}: cannot be read after {read} records: {type(error).__name__}: {error}\n"
             "  correct the source's hub, config, files, split or revision in the params, or check the network"

@@ -28,8 +28,10 @@ def preferred(labels: Sequence[object], values: Values | Sign | None) -> int:
     """0 where the first response is preferred, 1 where the second is, by the majority of `labels`.
 
     `values` says which labels mean which side, or that the sign of a number does; None takes what public sets write.
-    Raises `BadRecord`: `tie`, `no_majority`, `unknown_label`.
+    Raises `BadRecord`: `tie`, `no_majority`, `unknown_label`, and `unrated` where there is none.
     """
+    if not labels:
+        raise BadRecord("unrated", "nobody gave a label")
     votes = Counter(_side(label, values) for label in labels)
     (winner, most), *others = votes.most_common()
     if others and others[0][1] == most:

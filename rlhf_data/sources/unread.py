@@ -17,8 +17,8 @@ Made = TypeVar("Made")
 # Fields that say what was asked or answered, by whom or for whom: a record that has one must not be taken without it
 MEANING = frozenset({
     *("system", "system_prompt", "system_message", "history", "input", "context", "weight", "refusal"),
-    *("reasoning", "reasoning_content", "thinking", "tool_calls", "function_call", "tools", "functions"),
-    *("tool_call_id", "image", "images", "audio", "video", "documents"),
+    *("reasoning", "reasoning_content", "thinking", "tool_calls", "function_call", "function_calls"),
+    *("tools", "functions", "tool_call_id", "image", "images", "audio", "video", "documents"),
 })  # fmt: skip
 # Fields that say where a record comes from: no format reads them, and none is the poorer for it
 LEFT = frozenset({

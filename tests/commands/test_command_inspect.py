@@ -9,10 +9,14 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
 from small_project import command
 
 from rlhf_data import params
 from rlhf_data.cleaning import inspection
+from rlhf_data.commands import inspect, new_profile
 from rlhf_data.errors import ParamsError, SourceError, StorageError
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +41,9 @@ def source(*records: Any) -> dict[str, Any]:
       "label": "winner"}),
     ({"talk": {"turns": [{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "Hello!"}]}},
      {"format": "custom", "kind": "instructions", "messages": "talk.turns"}),
+    ({"system": "Be brief.", "context": "", "question": "Name a fish.", "better": "A carp.", "worse": "A whale."},
+     {"format": "custom", "kind": "preferences", "prompt": "question", "chosen": "better", "rejected": "worse",
+      "system": "system"}),
     ({"task": {"ask": "Name a lake."}}, {"format": "custom", "kind": "prompts", "prompt": "task.ask"}),
 ])  # fmt: skip
 def test_the_likeliest_reading_of_a_record(record: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -45,6 +52,29 @@ def test_the_likeliest_reading_of_a_record(record: dict[str, Any], expected: dic
 
 def test_what_no_format_reads_has_no_fit() -> None:
     assert inspection.fits([{"x": 1}, None, 3, [], "text"]) == []
+
+
+def test_the_first_record_may_be_none() -> None:
+    record = {"question": "Name a fish.", "better": "A carp.", "worse": "A whale."}
+    assert source(None, record)["kind"] == "preferences"
+
+
+@pytest.mark.parametrize(("record", "expected"), [
+    ({"messages": TALK, "tools": [{"name": "find"}]}, "messages, instructions, comes nearest: unread_field, tools: "),
+    ({"question": "Which?", "better": "A carp.", "worse": "A whale.", "context": "At sea."},
+     "custom, preferences, comes nearest: unread_field, context: "),
+    ({"chosen": TALK, "rejected": TALK}, "standard, preferences, comes nearest: same_response, "),
+])  # fmt: skip
+def test_what_keeps_no_record_is_told_with_the_reason(record: dict[str, Any], expected: str) -> None:
+    found = [fit for fit in inspection.fits([record]) if fit.source["kind"] != "prompts"]
+    assert found == []
+    said = str(inspection.nearest([record]))
+    assert said.startswith(expected)
+    assert ("`leaves`" in said) == ("unread_field" in said)
+
+
+def test_other_layouts_are_not_near() -> None:
+    assert inspection.nearest([{"x": 1}, None, 3, [], "text"]) is None
 
 
 @pytest.fixture
@@ -106,7 +136,64 @@ def test_prompts_come_from_another_file_and_the_world_stands_in_for_the_rest(pro
     assert list(sources) == ["votes_2", "world_instructions", "votes_2_prompts"]
 
 
-@pytest.mark.parametrize("name", ["", "../x", "Mine", "a b", "1", "mine.yaml"])
+def test_files_of_one_name_are_two_sources(project: Path, files: list[Path]) -> None:
+    pairs = files[0].read_bytes()
+    given = ["a/votes.csv", "b/votes.csv", "c/world_prompts.csv"]
+    for name in given:
+        (project / name).parent.mkdir()
+        (project / name).write_bytes(pairs)
+    command("new-profile", "mine", *(part for name in given for part in ("--source", str(project / name))), cwd=project)
+    sources = params.load_profile("mine", project).ingest.sources
+    assert {name: getattr(one, "path", None) for name, one in sources.items()} == {
+        "votes": "a/votes.csv", "votes_2": "b/votes.csv", "world_prompts_2": "c/world_prompts.csv",
+        "world_instructions": None, "votes_prompts": "a/votes.csv",
+    }  # fmt: skip
+
+
+def test_an_origin_may_be_written_in_another_way(project: Path, files: list[Path]) -> None:
+    other = YAML(typ="safe").load(project / "params/real.yaml")
+    YAML(typ="safe").dump(other, project / "params/other.yaml")
+    for name, origin in (("one", "real"), ("two", "other")):
+        command("new-profile", name, "--from", origin, "--source", str(files[0]), cwd=project)
+    assert params.load_profile("one", project) == params.load_profile("two", project)
+
+
+def test_a_profile_that_would_not_load_is_not_written(project: Path, files: list[Path]) -> None:
+    (project / "params/odd.yaml").write_text((project / "params/tiny.yaml").read_text().replace("  sources: null", ""))
+    (project / "params/flow.yaml").write_text(json.dumps(YAML(typ="safe").load(project / "params/tiny.yaml")))
+    for origin in ("odd", "flow"):
+        with pytest.raises(ParamsError, match=r"params/(odd|mine).yaml: "):
+            command("new-profile", "mine", "--from", origin, "--source", str(files[0]), cwd=project)
+        assert not (project / "params/mine.yaml").exists()
+
+
+@pytest.mark.parametrize(("text", "path", "value", "expected"), [
+    ("a: 1 # one\nb: 2\n", ["a"], " 3", "a: 3 # one\nb: 2\n"),
+    ("a: 1 # one\nb: 2\n", ["a"], " 3 # three", "a: 3 # three\nb: 2\n"),
+    ("# of a\na: # x\n  c: [1] # y\n\n# of b\nb: 2\n", ["a"], " null # z", "a: null # z\n\n# of b\nb: 2\n"),
+    ("a: {b: {c: 1}, d: 2} # x\n", ["a", "b"], " null # z", "a: {b: null, d: 2} # x\n"),
+    ("a:\n  - 1\n  # of 2\n  - 2\nb: 2\n", ["a"], " []", "a: []\nb: 2\n"),
+    ("a: 1\n", ["b"], " 3", "a: 1\n"),
+])  # fmt: skip
+def test_a_value_is_replaced_where_it_stands(text: str, path: list[str], value: str, expected: str) -> None:
+    assert new_profile.replaced(text, path, value) == expected
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
+    ["true", "null", "1e5", "0x1f", "1.5", "1_000", "~", "-", "---", "...", "2026-01-01", ".inf", "no", "a: b", "a #b"]
+)
+
+
+@given(st.dictionaries(st.sampled_from(["prompt", "chosen", "rejected"]), TEXTS | st.lists(TEXTS) | st.floats(1, 9)))
+@settings(max_examples=300, deadline=None)
+def test_the_line_of_params_says_what_was_tried(options: dict[str, Any]) -> None:
+    source = {"format": "custom", "kind": "preferences", **options}
+    line = inspect.line("a b.csv", None, source)
+    assert line.isprintable()
+    assert YAML(typ="safe").load(line) == source | {"path": "a b.csv"}
+
+
+@pytest.mark.parametrize("name", ["", "../x", "Mine", "a b", "1", "mine.yaml", "null", "true"])
 def test_a_name_that_is_none_is_refused(project: Path, name: str) -> None:
     with pytest.raises(ParamsError, match="a profile's name is small letters"):
         command("new-profile", name, cwd=project)

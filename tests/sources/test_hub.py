@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +88,20 @@ def test_what_is_not_there_is_named(helpful: Path, change: dict[str, Any], said:
     with pytest.raises(SourceError, match=said) as caught:
         list(hub.records(FileSource(**values | change)))
     assert "\n  correct the source's hub, config, files, split or revision" in str(caught.value)
+
+
+def test_a_hub_that_does_not_answer_is_one_error() -> None:
+    """In a process of its own: the library reads the hub's address when it is imported."""
+    source = "FileSource(format='hh_rlhf', kind='preferences', hub='nobody/no-such-set', split='train')"
+    code = (
+        "from rlhf_data.errors import SourceError\nfrom rlhf_data.params.sources import FileSource\n"
+        f"from rlhf_data.sources import hub\ntry:\n    list(hub.records({source}))\n"
+        "except SourceError as error:\n    print(error)"
+    )
+    away = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run([sys.executable, "-c", code], env=away, text=True, capture_output=True, check=True)
+    assert done.stdout.startswith("nobody/no-such-set: split train: cannot be read after 0 records: ConnectError: ")
+    assert done.stdout.endswith("or check the network\n")
 
 
 def test_a_broken_file_is_told_after_the_good_records(helpful: Path) -> None:

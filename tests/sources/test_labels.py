@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
+from rlhf_data.params.sources import Source
 from rlhf_data.sources import labels
 from rlhf_data.sources.formats import parser
 from rlhf_data.sources.records import BadRecord, Comparison
@@ -31,7 +33,7 @@ def test_the_preferred_response(given: list[Any], values: Any, expected: int) ->
     (["tie"], None, "tie"), (["both_bad"], None, "tie"), ([0], "positive_first", "tie"), ([2], {"tie": [2]}, "tie"),
     (["A", "B"], None, "no_majority"), ([1], None, "unknown_label"), (["maybe"], None, "unknown_label"),
     (["x"], "positive_first", "wrong_layout"), ([None], "positive_first", "unrated"),
-    ([3], {"first": [0]}, "unknown_label"),
+    ([3], {"first": [0]}, "unknown_label"), ([], None, "unrated"), ([["A"]], None, "unknown_label"),
 ])  # fmt: skip
 def test_what_prefers_neither_is_named(given: list[Any], values: Any, rule: str) -> None:
     with pytest.raises(BadRecord, match=rule):
@@ -48,6 +50,26 @@ def test_sides_are_texts_messages_or_whole_conversations(record: dict[str, Any])
     given = NOTHING | {"prompt": "p", "first": "a", "second": "b", "label": "w", "annotator": "me"}
     (found,) = parser("custom", "preferences", given)(record)
     assert found == Comparison([{"role": "user", "content": "Name a fish."}], "A carp.", "A whale.", annotator="me")
+
+
+@pytest.mark.parametrize("votes", [[1, 2, 2], [[1, 2, 2]], [[1], [2, 2]], [2, [1, 2]]])
+def test_votes_are_in_several_fields_or_in_one_list(votes: list[Any]) -> None:
+    given = NOTHING | {"prompt": "p", "first": "a", "second": "b", "label": [f"v.{n}" for n in range(len(votes))]}
+    given |= {"labels": {"first": [1], "second": [2]}, "annotator": "me"}
+    (found,) = parser("custom", "preferences", given)({"p": "Hi.", "a": "What?", "b": "Hello!", "v": votes})
+    assert found == Comparison([{"role": "user", "content": "Hi."}], "Hello!", "What?", annotator="me")
+
+
+@pytest.mark.parametrize(("given", "message"), [
+    ({"label": []}, "label"), ({"labels": {}}, "labels name no value"), ({"labels": {"tie": [0]}}, "labels name no"),
+    ({"labels": {"first": [1], "second": ["1.0"]}}, "of two sides: 1.0"),
+    ({"labels": {"first": ["A"], "tie": [" a"]}}, "of two sides: a"), ({"labels": "negative_first"}, "labels"),
+])  # fmt: skip
+def test_labels_that_do_not_tell_the_sides_apart_are_refused(given: dict[str, Any], message: str) -> None:
+    source = {"format": "custom", "kind": "preferences", "path": "a.csv", "first": "a", "second": "b", "label": "w"}
+    assert TypeAdapter[Any](Source).validate_python(source | {"labels": {"first": [1, "1"]}})
+    with pytest.raises(ValidationError, match=message):
+        TypeAdapter[Any](Source).validate_python(source | given)
 
 
 def test_prompts_may_be_inside_the_conversations_and_annotators_in_the_record() -> None:

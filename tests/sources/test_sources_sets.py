@@ -370,6 +370,48 @@ EXPECTED: list[tuple[str, str, dict[str, Any], list[Any]]] = [
             "wrong_layout",
         ],
     ),
+    (
+        "reward_bench_2",
+        "preferences",
+        {},
+        [
+            [Comparison(said("2+2?"), "4", wrong, annotator="benchmark") for wrong in ("5", "22", "3")],
+            [Comparison(FISH, right, "A whale.", annotator="benchmark") for right in ("A carp.", "A pike.")],
+            "wrong_layout",
+        ],
+    ),
+    (
+        "skywork_preference",
+        "preferences",
+        {},
+        [[Comparison(FISH, "A carp.", "A whale.")], "wrong_layout"],
+    ),
+    (
+        "dolci_dpo",
+        "preferences",
+        {},
+        [[Comparison(FISH, "A carp.", "A whale.")], [Comparison(BYE, "Goodbye!", "Hm.")], "different_turns"],
+    ),
+    (
+        "ultrafeedback_binarized",
+        "preferences",
+        {},
+        [
+            [Comparison(FISH, "A carp.", "A whale.", 8.5, 3.0)],
+            [Comparison(FISH, "A carp.", "A whale.", None, 3.0)],
+            "different_turns",
+        ],
+    ),
+    (
+        "dolci_sft",
+        "instructions",
+        {},
+        [
+            [Conversation([*FISH, {"role": "assistant", "content": "A carp."}])],
+            [Conversation(told("Be brief.", "Hi.", "Hello!", "Bye.", "Goodbye!"))],
+            "unknown_role",
+        ],
+    ),
     ("reward_bench", "preferences", {}, BENCH),
     (
         "reward_bench",

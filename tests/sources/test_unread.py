@@ -19,7 +19,7 @@ from test_sources_fuzz import CASES, EXAMPLES, options
 from rlhf_data.cleaning import ingest
 from rlhf_data.sources import fields, formats, readers, unread
 from rlhf_data.sources.formats import parser
-from rlhf_data.sources.records import BadRecord
+from rlhf_data.sources.records import BadRecord, texts
 
 
 def good(format: str, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -31,9 +31,9 @@ def good(format: str, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
     raise AssertionError(f"no good example of {format} {kind}")
 
 
-def cleaned(record: Any, format: str, kind: str, variant: dict[str, Any]) -> ingest.Cleaned:
+def cleaned(record: Any, format: str, kind: str, variant: dict[str, Any], max_chars: int = 10_000) -> ingest.Cleaned:
     parse = parser(format, kind, variant | {"seed": 7})
-    return ingest.clean([record], parse, source="zoo", kind=kind, max_chars=10_000, leaves=formats.leaves(format))
+    return ingest.clean([record], parse, source="zoo", kind=kind, max_chars=max_chars, leaves=formats.leaves(format))
 
 
 ONE_ROW = [case for case in CASES if case != ("helpsteer", "preferences") and case != ("xstest", "preferences")]
@@ -50,6 +50,18 @@ def test_a_field_that_no_format_knows_is_counted(format: str, kind: str) -> None
     nothing: list[Any] = [None, "", [], {}]
     for value in nothing:
         assert cleaned({**record, "zebra": value}, format, kind, variant).unread == before.unread
+
+
+@pytest.mark.parametrize(("format", "kind"), ONE_ROW)
+def test_the_bound_is_of_the_texts_that_are_read(format: str, kind: str) -> None:
+    record, variant = good(format, kind)
+    chars = [sum(map(len, texts(row))) for row in parser(format, kind, variant | {"seed": 7})(record)]
+    before, long = cleaned(record, format, kind, variant), {**record, "zebra": "word " * 9_000}
+    assert cleaned(long, format, kind, variant, max(chars)).table.equals(before.table)
+    (dropped,) = cleaned(long, format, kind, variant, min(chars) - 1).rejects.rows(named=True)
+    assert (dropped["rule"], dropped["detail"]) == (
+        "too_long", f"{min(chars)} characters; at most {min(chars) - 1}",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("format", "kind"), ONE_ROW)
@@ -72,7 +84,9 @@ CHATS = [("messages", "instructions", "messages"), ("conversations", "instructio
 
 
 @pytest.mark.parametrize(("format", "kind", "name"), CHATS)
-@pytest.mark.parametrize("beside", ["tool_calls", "function_call", "reasoning_content", "images", "thinking"])
+@pytest.mark.parametrize(
+    "beside", ["tool_calls", "function_calls", "functions", "reasoning_content", "images", "thinking"]
+)
 def test_a_field_beside_a_turns_text_is_named(format: str, kind: str, name: str, beside: str) -> None:
     record, variant = good(format, kind)
     record[name][-1][beside] = [{"name": "look_up"}]

@@ -7,7 +7,8 @@
 
 A field is text (a question, an answer, or a whole dialogue with `Human:` and `Assistant:` tags) or a list of messages.
 Preferences are `chosen` and `rejected`, with `prompt` where they do not hold it; or one `response` a record with its
-`score`, paired with the others to the same `prompt`; or `first` and `second` with a `label`, or several that vote.
+`score`, paired with the others to the same `prompt`; or `first` and `second` with a `label`, or several that vote
+(several fields, or one that holds a list).
 Instructions are `messages`, or `prompt` and `response`.
 """
 
@@ -43,7 +44,7 @@ def preferences(
     said_by = fields.optional_at(record, annotator_field)
     annotator = annotator if said_by is None else fields.as_text(said_by, f"field {annotator_field!r}")
     if first is not None:
-        votes = [fields.at(record, one) for one in ([label] if isinstance(label, str) else label or ())]
+        votes = _votes(record, [label] if isinstance(label, str) else label or [])
         chosen, rejected = (first, second) if preferred(votes, labels) == 0 else (second, first)
     if response is not None:
         found = fields.as_number(fields.at(record, score), f"field {score!r}")
@@ -105,6 +106,12 @@ def _answer(record: Any, name: str | None, asked: list[Message]) -> str:
     if turns[:-1] and turns[:-1] != asked[-len(turns[:-1]) :]:
         raise BadRecord("different_history", f"the turns of {name!r} before the final one are not the prompt")
     return turns[-1]["content"]
+
+
+def _votes(record: Any, names: list[str]) -> list[object]:
+    """The labels in the fields, each of which holds one, or a list of them."""
+    found = [fields.at(record, name) for name in names]
+    return [vote for one in found for vote in (one if isinstance(one, list) else [one])]
 
 
 def _score(record: Any, name: str | None) -> float | None:

@@ -2,7 +2,7 @@
 
 {"chosen": [{"role": "user", "content": "Name a fish."}, {"role": "assistant", "content": "A carp."}],
  "rejected": [{"role": "user", "content": "Name a fish."}, {"role": "assistant", "content": "A whale."}],
- "chosen_model": "a", "rejected_model": "b"}
+ "chosen_model": "a", "rejected_model": "b", "prompt_id": "1", "preference_type": "gpt-judged"}
 """
 
 from __future__ import annotations
@@ -21,4 +21,4 @@ ABOUT = About(
     responses="LLM",
     annotator="LLM",
 )
-LEAVES: tuple[str, ...] = ("chosen_model", "rejected_model", "prompt")
+LEAVES: tuple[str, ...] = ("chosen_model", "rejected_model", "prompt", "preference_type")

@@ -1,6 +1,10 @@
 """Dolci, SFT, in the layout of `messages`.
 
-{"id": "1", "messages": [{"role": "user", "content": "Name a fish."}, {"role": "assistant", "content": "A carp."}]}
+{"id": "1", "messages": [{"role": "user", "content": "Name a fish.", "functions": null, "function_calls": null},
+                         {"role": "assistant", "content": "A carp.", "functions": null, "function_calls": null}],
+ "source_dataset": "zoo", "domain": "Other"}
+
+A conversation with tools is rejected: what was called is no text, and what came back is nobody's turn.
 """
 
 from __future__ import annotations
@@ -19,3 +23,4 @@ ABOUT = About(
     responses="LLM",
     annotator="",
 )
+LEAVES = ("source_dataset",)
