@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import EngineError
-from rlhf_data.models.chat_template import without_clock
+from rlhf_data.models import chat_template
 from rlhf_data.params.training import LlamaSize
 
 if TYPE_CHECKING:
@@ -32,12 +32,15 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
     found: Any = _loaded(
         lambda: AutoTokenizer.from_pretrained(str(path), revision=revision, trust_remote_code=False), path
     )
-    if found.chat_template is None:
-        raise EngineError(f"{path}: its tokenizer has no chat template; name a chat model, or a folder that has one")
-    if isinstance(found.chat_template, str):
-        found.chat_template = without_clock(found.chat_template)
-    if found.eos_token is None:
-        raise EngineError(f"{path}: its tokenizer has no EOS token, at which an answer could end\n  name one in it")
+    try:
+        found.chat_template = chat_template.single(found.chat_template)
+        if found.chat_template is None:
+            raise EngineError("its tokenizer has no chat template\n  name a chat model, or a folder that has one")
+        if found.eos_token is None:
+            raise EngineError("its tokenizer has no EOS token, at which an answer could end\n  name one in it")
+        chat_template.refuse_lost_texts(found)
+    except EngineError as error:
+        raise EngineError(f"{path}: {error}") from error
     if found.pad_token in (None, found.eos_token):
         found.add_special_tokens({"pad_token": "[PAD]"})
     return found
@@ -69,13 +72,19 @@ def end_ids(tokenizer: PreTrainedTokenizerBase, config: Any) -> set[int]:
 
 
 def generation_ends(path: str | Path, revision: str | None = None) -> list[int]:
-    """Ids at which a checkpoint's generation_config.json stops; none where it has no such file."""
-    from transformers import GenerationConfig
+    """Ids at which a checkpoint stops, by its generation_config.json or else its config.json.
 
+    Raises `EngineError` where it is none that can be loaded.
+    """
+    from transformers import AutoConfig, GenerationConfig
+
+    config = _loaded(
+        lambda: AutoConfig.from_pretrained(str(path), revision=revision, trust_remote_code=False), path
+    ).get_text_config()
     try:
         named = GenerationConfig.from_pretrained(str(path), revision=revision).eos_token_id
-    except (OSError, ValueError):
-        return []
+    except OSError:  # it has no such file
+        named = config.eos_token_id
     return [] if named is None else [named] if isinstance(named, int) else list(named)
 
 

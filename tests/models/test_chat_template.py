@@ -75,6 +75,9 @@ FAMILIES: dict[str, tuple[str, str, str | None, bool]] = {
     ),
 }  # fmt: skip
 OWN = tokenizers.CHAT_TEMPLATE
+PARTS = OWN.replace(
+    "message['content']", "(message['content'] | selectattr('type', 'equalto', 'text') | map(attribute='text') | join)"
+)
 
 
 def tokenizer(template: str, *, end: str = "<|eot|>", bos: str | None = None, eos: str | None = None, pad: str = "<|pad|>",
@@ -97,9 +100,10 @@ def test_public_shapes_pass_or_say_what_they_do_not_take(family: str, tokenizer_
     if not takes_system:
         assert notes[0].startswith("the chat template takes no system message (")
         with pytest.raises(
-            EngineError, match=r"takes no system message.*\n  leave conversations with one out, or write"
+            EngineError,
+            match=r"takes no system message.*; there are some in data/instructions/train.parquet\n  leave conversations",
         ):
-            chat_template.probe(made, has_systems=True)
+            chat_template.probe(made, systems=["data/instructions/train.parquet"])
     with pytest.raises(EngineError, match=r"does not mark what the assistant says.*\n  put \{% generation %\}"):
         chat_template.probe(made, learns_answers_alone=True)
 
@@ -116,12 +120,15 @@ def test_ends_of_a_generation_config_count(tokenizer_dir: Path) -> None:
     (OWN.replace("+ '<|eot|>'", ""), "ends an answer with no token of its own"),
     (OWN.replace("{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}", ""), "does not put an answer where"),
     (OWN.replace("{{ '<|assistant|>' }}{% endif %}", "{{ '<|assistant|><think>' }}{% endif %}"), "does not put an answer"),
-    (OWN.replace("message['content']", "message['content'][0]['text']"), "fails: "),
-    (OWN.replace("message['content'] +", "message['content'] | upper +"), "loses the text of the user's turns"),
+    (OWN.replace("message['content']", "message['content'][0]['text']"), "takes contents as lists of parts"),
+    (PARTS, "takes contents as lists of parts alone"),
+    (OWN.replace("message['content'] +", "message['content'] | upper +"), "loses or changes the text of the user's"),
+    (OWN.replace("message['content'] +", "message['content'].split() | join(' ') +"), "loses or changes the text of"),
+    (OWN.replace("{% generation %}{{", "{% generation %}{{ '<think>\n\n</think>\n\n' +"), ": it puts '<think>"),
     ("{{ '<|pad|>' }}" + OWN, r"writes '<\|pad\|>', which is the pad token"),
     ("{% for m in messages %}{{ m['content'] }}", "fails: "),
     ("{{ raise_exception('never') }}", "fails: never"),
-    ("{% for message in messages %}{{ '<|user|>' }}{% endfor %}", "loses the text of the user's turns"),
+    ("{% for message in messages %}{{ '<|user|>' }}{% endfor %}", "loses or changes the text of the user's turns"),
 ])  # fmt: skip
 def test_a_fault_is_one_line_with_a_way_out(template: str, said: str, tokenizer_dir: Path) -> None:
     made = tokenizer(template, bos="<|im_end|>", origin=tokenizer_dir)
@@ -146,7 +153,9 @@ def test_bos_is_there_once(tokenizer_dir: Path) -> None:
     (OWN.replace("{% generation %}", "").replace("{% endgeneration %}", ""), "does not mark what the assistant says"),
 ])  # fmt: skip
 def test_what_sft_learns_is_what_the_assistant_says(template: str, said: str, tokenizer_dir: Path) -> None:
-    chat_template.probe(tokenizer(OWN, origin=tokenizer_dir), learns_answers_alone=True, has_systems=True)
+    chat_template.probe(
+        tokenizer(OWN, origin=tokenizer_dir), learns_answers_alone=True, systems=["data/preferences/helpsteer"]
+    )
     with pytest.raises(EngineError, match=said):
         chat_template.probe(tokenizer(template, origin=tokenizer_dir), learns_answers_alone=True)
 
