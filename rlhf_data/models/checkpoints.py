@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from rlhf_data.params.training import LlamaSize
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-HEAD = "score"  # as transformers calls the layer that gives the reward
 DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 # Two busy-waiting OpenMP threads on a machine with other work are ten times slower than one
@@ -122,38 +122,56 @@ def reward(
 ) -> PreTrainedModel:
     """A sequence classifier with one output: the reward. From a language model it gets a new, seeded head.
 
-    The head computes in fp32 whatever the trunk does: in bf16 more than half of all rewards would be others' equals.
+    All above the trunk computes in fp32 whatever the trunk does: in bf16 more than half of all rewards would be others'
+    equals.
     """
     from transformers import AutoModelForSequenceClassification
 
     model = _load(AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1)
-    _compute_in_fp32(getattr(model, HEAD, None), path)
+    on_trunk = {name: part for name, part in model.named_children() if part is not model.base_model}
+    for part in on_trunk.values():
+        _compute_in_fp32(part)
+    if precision != "fp32":
+        model.load_state_dict(_stored(path, on_trunk), strict=False)
     return model
 
 
-def _compute_in_fp32(head: Any, path: str | Path) -> None:
-    """Makes a linear head compute in fp32, with its weights as the checkpoint in `path` has them."""
+def _compute_in_fp32(part: Any) -> None:
+    """Makes a module compute in fp32, under autocast too; its parameters keep their names."""
     import torch
+
+    kind = type(part)
+
+    def forward(self: Any, *given: Any) -> Any:
+        with torch.autocast(given[0].device.type, enabled=False):
+            return kind.forward(self, *(one.float() for one in given))
+
+    part.__class__ = type(kind.__name__, (kind,), {"forward": forward, "stays_fp32": True})
+    part.float()
+
+
+def _stored(path: str | Path, parts: Collection[str]) -> dict[str, Any]:
+    """Tensors of these parts of a model as a folder's files have them, before they were rounded."""
     from safetensors import safe_open
 
-    if not isinstance(head, torch.nn.Linear):
-        return
-
-    class Fp32Head(torch.nn.Linear):
-        """The same parameters under the same names."""
-
-        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-            with torch.autocast(hidden.device.type, enabled=False):
-                return torch.nn.functional.linear(hidden.float(), self.weight.float())
-
-    head.__class__ = Fp32Head
-    if head.weight.dtype == torch.float32:
-        return
-    head.float()
+    found = dict[str, Any]()
     for file in Path(path).glob("*.safetensors"):
         with safe_open(file, framework="pt") as tensors:
-            if f"{HEAD}.weight" in tensors.keys():  # noqa: SIM118  # no mapping
-                head.weight.data.copy_(tensors.get_tensor(f"{HEAD}.weight"))
+            names = [name for name in tensors.keys() if name.partition(".")[0] in parts]  # noqa: SIM118  # no mapping
+            found |= {name: tensors.get_tensor(name) for name in names}
+    return found
+
+
+def save(model: Any, precision: str, folder: Path) -> None:
+    """Saves a trained model at `precision`, but what is on a classifier's trunk in fp32, as it was trained."""
+    import torch
+
+    heads = [part for part in model.children() if getattr(part, "stays_fp32", False)]
+    trained = [(parameter, parameter.data) for part in heads for parameter in part.parameters()]
+    model.to(getattr(torch, DTYPES[precision]))
+    for parameter, data in trained:
+        parameter.data = data
+    model.save_pretrained(folder)
 
 
 def _load(
