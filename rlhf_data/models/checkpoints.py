@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import EngineError
-from rlhf_data.models import chat_template
+from rlhf_data.models import chat_template, loading
 from rlhf_data.params.training import LlamaSize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 # Two busy-waiting OpenMP threads on a machine with other work are ten times slower than one
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -29,7 +27,7 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
     """
     from transformers import AutoTokenizer
 
-    found: Any = _loaded(
+    found: Any = loading.loaded(
         lambda: AutoTokenizer.from_pretrained(str(path), revision=revision, trust_remote_code=False), path
     )
     try:
@@ -78,7 +76,7 @@ def generation_ends(path: str | Path, revision: str | None = None) -> list[int]:
     """
     from transformers import AutoConfig, GenerationConfig
 
-    config = _loaded(
+    config = loading.loaded(
         lambda: AutoConfig.from_pretrained(str(path), revision=revision, trust_remote_code=False), path
     ).get_text_config()
     try:
@@ -114,23 +112,31 @@ def causal(
     """A causal LM, from a folder or the hub; raises `EngineError` where it cannot be loaded."""
     from transformers import AutoModelForCausalLM
 
-    return _load(AutoModelForCausalLM, path, precision, attention, revision)
+    model, missing = loading.model(AutoModelForCausalLM, path, precision, attention, revision)
+    loading.refuse_random(missing, path, loading.AGAIN)
+    return model
 
 
 def reward(
-    path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None
+    path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None, new_head: bool = True
 ) -> PreTrainedModel:
-    """A sequence classifier with one output: the reward. From a language model it gets a new, seeded head.
+    """A sequence classifier with one output: the reward.
 
-    All above the trunk computes in fp32 whatever the trunk does: in bf16 more than half of all rewards would be others'
-    equals.
+    From a language model it gets a new, seeded head, or raises `EngineError` where `new_head` is false. All above the
+    trunk computes in fp32 whatever the trunk does: in bf16 more than half of all rewards would be others' equals.
     """
     from transformers import AutoModelForSequenceClassification
 
-    model = _load(AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1)
+    model, missing = loading.model(
+        AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1
+    )
     on_trunk = {name: part for name, part in model.named_children() if part is not model.base_model}
     for part in on_trunk.values():
         _compute_in_fp32(part)
+    of_head = {name for name in missing if name.partition(".")[0] in on_trunk}
+    loading.refuse_random(missing - of_head, path, loading.AGAIN)
+    if not new_head:
+        loading.refuse_random(of_head, path, "a language model gives no rewards: name a model that was trained to")
     if precision != "fp32":
         model.load_state_dict(_stored(path, on_trunk), strict=False)
     return model
@@ -168,42 +174,7 @@ def save(model: Any, precision: str, folder: Path) -> None:
 
     heads = [part for part in model.children() if getattr(part, "stays_fp32", False)]
     trained = [(parameter, parameter.data) for part in heads for parameter in part.parameters()]
-    model.to(getattr(torch, DTYPES[precision]))
+    model.to(getattr(torch, loading.DTYPES[precision]))
     for parameter, data in trained:
         parameter.data = data
     model.save_pretrained(folder)
-
-
-def _load(
-    family: Any, path: str | Path, precision: str, attention: str, revision: str | None, **more: Any
-) -> PreTrainedModel:
-    def load() -> Any:
-        return family.from_pretrained(
-            str(path),
-            dtype=DTYPES[precision],
-            attn_implementation=attention,
-            revision=revision,
-            trust_remote_code=False,  # None would ask a person, and run what a stranger wrote
-            **more,
-        )
-
-    return _loaded(load, path)
-
-
-def _loaded(load: Any, path: str | Path) -> Any:
-    try:
-        return load()
-    except OSError as error:
-        raise EngineError(
-            f"{path}: no checkpoint to be had: {error}\n  a folder needs `dvc repro` or `dvc pull`; "
-            "a hub id needs the network and, for a gated model, `hf auth login`"
-        ) from error
-    except Exception as error:  # each library has errors of its own for files that are cut, or of a newer kind
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        cure = "fetch it again; a kind of model that is newer than this transformers needs another version"
-        if "trust_remote_code" in str(error):
-            said, cure = (
-                "it brings code of its own",
-                "such code is never run here: name a model that transformers knows",
-            )
-        raise EngineError(f"{path}: cannot be loaded: {type(error).__name__}: {said[:300]}\n  {cure}") from error
