@@ -12,7 +12,7 @@ from rlhf_data.errors import EngineError
 from rlhf_data.inference import openai_client, vllm_library
 from rlhf_data.inference.protocols import Completion, Request
 from rlhf_data.inference.requests import TokenizedRequest, checked, of_requests
-from rlhf_data.models import checkpoints
+from rlhf_data.models import checkpoints, loading
 from rlhf_data.params.loop import GenerateParams
 
 
@@ -66,7 +66,7 @@ def vllm_arguments(policy: Path | str, section: GenerateParams) -> dict[str, Any
 
     arguments = {
         "model": str(policy),
-        "dtype": checkpoints.DTYPES[section.precision],
+        "dtype": loading.DTYPES[section.precision],
         "max_model_len": section.max_model_len,
         "tensor_parallel_size": section.tensor_parallel,
         "data_parallel_size": section.data_parallel,

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from jinja2 import TemplateError
+
 from rlhf_data.errors import EngineError, PromptError
 from rlhf_data.inference.protocols import Completion, Request
 from rlhf_data.params.loop import GenerateParams
@@ -32,8 +34,14 @@ def of_requests(requests: Iterable[Request], tokenizer: Any, section: GeneratePa
 
 
 def prompt_ids(prompt: list[Message], tokenizer: Any) -> list[int]:
-    """A prompt through the chat template, up to where the policy begins to write."""
-    text = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+    """A prompt through the chat template, up to where the policy begins to write; `PromptError` where that fails."""
+    try:
+        text = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+    except TemplateError as error:
+        roles = ", ".join(turn["role"] for turn in prompt)
+        raise PromptError(
+            f"the policy's chat template fails on a prompt ({roles}): {error}\n  leave out prompts of such turns"
+        ) from error
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
 

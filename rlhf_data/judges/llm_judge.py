@@ -12,7 +12,7 @@ from rlhf_data.inference import batching
 from rlhf_data.inference.protocols import Judge, ResponsePair
 from rlhf_data.judges import llm_judge_folder, llm_judge_prompt, pairwise_template
 from rlhf_data.judges.llm_judge_openai import ServedLlmJudge
-from rlhf_data.models import checkpoints
+from rlhf_data.models import chat_template, checkpoints
 from rlhf_data.params.judges import LlmJudge
 
 Ids = tuple[int, ...]
@@ -46,7 +46,7 @@ class LocalLlmJudge:
         from tqdm import tqdm
 
         asked = [llm_judge_prompt.question(one) for one in comparisons]
-        texts = [self._tokenizer.apply_chat_template(one, tokenize=False, add_generation_prompt=True) for one in asked]
+        texts = [chat_template.rendered(self._tokenizer, one, add_generation_prompt=True) for one in asked]
         rows = [tuple(ids) for ids in self._tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
         distinct = {row for row in rows if len(row) <= self._judge.max_length}
         found = dict[Ids, float]()

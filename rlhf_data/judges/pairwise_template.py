@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlhf_data.errors import EngineError
 from rlhf_data.inference.protocols import ResponsePair
+from rlhf_data.models import chat_template
 from rlhf_data.schemas import Message
 
 if TYPE_CHECKING:
@@ -145,5 +146,5 @@ def _dropped(context: list[int], first: list[int], second: list[int], *, excess:
 
 
 def _chat(tokenizer: PreTrainedTokenizerBase, messages: list[Any], *, answer: bool) -> str:
-    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer)
+    text = chat_template.rendered(tokenizer, messages, add_generation_prompt=answer)
     return text.removeprefix(str(tokenizer.bos_token)) if tokenizer.bos_token else text

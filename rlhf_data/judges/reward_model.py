@@ -16,7 +16,7 @@ from rlhf_data.inference.protocols import Scorer
 from rlhf_data.judges import prefix_cache, prompt_groups
 from rlhf_data.judges.prefix_cache import Prefix
 from rlhf_data.judges.prompt_groups import Group, Ids
-from rlhf_data.models import checkpoints
+from rlhf_data.models import checkpoints, loading
 from rlhf_data.models.tokenizers import conversation_ids
 from rlhf_data.params.judges import ScoreParams
 from rlhf_data.schemas import Message
@@ -41,7 +41,7 @@ class TransformersScorer:
     def __init__(self, reward: Path, section: ScoreParams, *, max_length: int) -> None:
         self._tokenizer = checkpoints.tokenizer(reward)
         self._model = checkpoints.for_inference(
-            checkpoints.reward(reward, precision=section.precision), self._tokenizer
+            checkpoints.reward(reward, precision=section.precision, new_head=False), self._tokenizer
         )
         self._model.config.get_text_config().pad_token_id = (
             self._tokenizer.pad_token_id
@@ -164,7 +164,7 @@ def vllm_arguments(reward: Path | str, section: ScoreParams, *, max_length: int)
         "runner": "pooling",
         "convert": "classify",
         "pooler_config": {"use_activation": False},  # else the logit of a single label goes through a sigmoid
-        "dtype": checkpoints.DTYPES[section.precision],
+        "dtype": loading.DTYPES[section.precision],
         "hf_overrides": {"head_dtype": "float32"},
         "max_model_len": max_length,
         "tensor_parallel_size": section.tensor_parallel,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import EngineError
-from rlhf_data.models.chat_template import without_clock
+from rlhf_data.models import chat_template, loading
 from rlhf_data.params.training import LlamaSize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-HEAD = "score"  # as transformers calls the layer that gives the reward
-DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
 
 # Two busy-waiting OpenMP threads on a machine with other work are ten times slower than one
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -29,15 +27,18 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
     """
     from transformers import AutoTokenizer
 
-    found: Any = _loaded(
+    found: Any = loading.loaded(
         lambda: AutoTokenizer.from_pretrained(str(path), revision=revision, trust_remote_code=False), path
     )
-    if found.chat_template is None:
-        raise EngineError(f"{path}: its tokenizer has no chat template; name a chat model, or a folder that has one")
-    if isinstance(found.chat_template, str):
-        found.chat_template = without_clock(found.chat_template)
-    if found.eos_token is None:
-        raise EngineError(f"{path}: its tokenizer has no EOS token, at which an answer could end\n  name one in it")
+    try:
+        found.chat_template = chat_template.single(found.chat_template)
+        if found.chat_template is None:
+            raise EngineError("its tokenizer has no chat template\n  name a chat model, or a folder that has one")
+        if found.eos_token is None:
+            raise EngineError("its tokenizer has no EOS token, at which an answer could end\n  name one in it")
+        chat_template.refuse_lost_texts(found)
+    except EngineError as error:
+        raise EngineError(f"{path}: {error}") from error
     if found.pad_token in (None, found.eos_token):
         found.add_special_tokens({"pad_token": "[PAD]"})
     return found
@@ -69,13 +70,19 @@ def end_ids(tokenizer: PreTrainedTokenizerBase, config: Any) -> set[int]:
 
 
 def generation_ends(path: str | Path, revision: str | None = None) -> list[int]:
-    """Ids at which a checkpoint's generation_config.json stops; none where it has no such file."""
-    from transformers import GenerationConfig
+    """Ids at which a checkpoint stops, by its generation_config.json or else its config.json.
 
+    Raises `EngineError` where it is none that can be loaded.
+    """
+    from transformers import AutoConfig, GenerationConfig
+
+    config = loading.loaded(
+        lambda: AutoConfig.from_pretrained(str(path), revision=revision, trust_remote_code=False), path
+    ).get_text_config()
     try:
         named = GenerationConfig.from_pretrained(str(path), revision=revision).eos_token_id
-    except (OSError, ValueError):
-        return []
+    except OSError:  # it has no such file
+        named = config.eos_token_id
     return [] if named is None else [named] if isinstance(named, int) else list(named)
 
 
@@ -105,78 +112,69 @@ def causal(
     """A causal LM, from a folder or the hub; raises `EngineError` where it cannot be loaded."""
     from transformers import AutoModelForCausalLM
 
-    return _load(AutoModelForCausalLM, path, precision, attention, revision)
-
-
-def reward(
-    path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None
-) -> PreTrainedModel:
-    """A sequence classifier with one output: the reward. From a language model it gets a new, seeded head.
-
-    The head computes in fp32 whatever the trunk does: in bf16 more than half of all rewards would be others' equals.
-    """
-    from transformers import AutoModelForSequenceClassification
-
-    model = _load(AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1)
-    _compute_in_fp32(getattr(model, HEAD, None), path)
+    model, missing = loading.model(AutoModelForCausalLM, path, precision, attention, revision)
+    loading.refuse_random(missing, path, loading.AGAIN)
     return model
 
 
-def _compute_in_fp32(head: Any, path: str | Path) -> None:
-    """Makes a linear head compute in fp32, with its weights as the checkpoint in `path` has them."""
+def reward(
+    path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None, new_head: bool = True
+) -> PreTrainedModel:
+    """A sequence classifier with one output: the reward.
+
+    From a language model it gets a new, seeded head, or raises `EngineError` where `new_head` is false. All above the
+    trunk computes in fp32 whatever the trunk does: in bf16 more than half of all rewards would be others' equals.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    model, missing = loading.model(
+        AutoModelForSequenceClassification, path, precision, attention, revision, num_labels=1
+    )
+    on_trunk = {name: part for name, part in model.named_children() if part is not model.base_model}
+    for part in on_trunk.values():
+        _compute_in_fp32(part)
+    of_head = {name for name in missing if name.partition(".")[0] in on_trunk}
+    loading.refuse_random(missing - of_head, path, loading.AGAIN)
+    if not new_head:
+        loading.refuse_random(of_head, path, "a language model gives no rewards: name a model that was trained to")
+    if precision != "fp32":
+        model.load_state_dict(_stored(path, on_trunk), strict=False)
+    return model
+
+
+def _compute_in_fp32(part: Any) -> None:
+    """Makes a module compute in fp32, under autocast too; its parameters keep their names."""
     import torch
+
+    kind = type(part)
+
+    def forward(self: Any, *given: Any) -> Any:
+        with torch.autocast(given[0].device.type, enabled=False):
+            return kind.forward(self, *(one.float() for one in given))
+
+    part.__class__ = type(kind.__name__, (kind,), {"forward": forward, "stays_fp32": True})
+    part.float()
+
+
+def _stored(path: str | Path, parts: Collection[str]) -> dict[str, Any]:
+    """Tensors of these parts of a model as a folder's files have them, before they were rounded."""
     from safetensors import safe_open
 
-    if not isinstance(head, torch.nn.Linear):
-        return
-
-    class Fp32Head(torch.nn.Linear):
-        """The same parameters under the same names."""
-
-        def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-            with torch.autocast(hidden.device.type, enabled=False):
-                return torch.nn.functional.linear(hidden.float(), self.weight.float())
-
-    head.__class__ = Fp32Head
-    if head.weight.dtype == torch.float32:
-        return
-    head.float()
+    found = dict[str, Any]()
     for file in Path(path).glob("*.safetensors"):
         with safe_open(file, framework="pt") as tensors:
-            if f"{HEAD}.weight" in tensors.keys():  # noqa: SIM118  # no mapping
-                head.weight.data.copy_(tensors.get_tensor(f"{HEAD}.weight"))
+            names = [name for name in tensors.keys() if name.partition(".")[0] in parts]  # noqa: SIM118  # no mapping
+            found |= {name: tensors.get_tensor(name) for name in names}
+    return found
 
 
-def _load(
-    family: Any, path: str | Path, precision: str, attention: str, revision: str | None, **more: Any
-) -> PreTrainedModel:
-    def load() -> Any:
-        return family.from_pretrained(
-            str(path),
-            dtype=DTYPES[precision],
-            attn_implementation=attention,
-            revision=revision,
-            trust_remote_code=False,  # None would ask a person, and run what a stranger wrote
-            **more,
-        )
+def save(model: Any, precision: str, folder: Path) -> None:
+    """Saves a trained model at `precision`, but what is on a classifier's trunk in fp32, as it was trained."""
+    import torch
 
-    return _loaded(load, path)
-
-
-def _loaded(load: Any, path: str | Path) -> Any:
-    try:
-        return load()
-    except OSError as error:
-        raise EngineError(
-            f"{path}: no checkpoint to be had: {error}\n  a folder needs `dvc repro` or `dvc pull`; "
-            "a hub id needs the network and, for a gated model, `hf auth login`"
-        ) from error
-    except Exception as error:  # each library has errors of its own for files that are cut, or of a newer kind
-        said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        cure = "fetch it again; a kind of model that is newer than this transformers needs another version"
-        if "trust_remote_code" in str(error):
-            said, cure = (
-                "it brings code of its own",
-                "such code is never run here: name a model that transformers knows",
-            )
-        raise EngineError(f"{path}: cannot be loaded: {type(error).__name__}: {said[:300]}\n  {cure}") from error
+    heads = [part for part in model.children() if getattr(part, "stays_fp32", False)]
+    trained = [(parameter, parameter.data) for part in heads for parameter in part.parameters()]
+    model.to(getattr(torch, loading.DTYPES[precision]))
+    for parameter, data in trained:
+        parameter.data = data
+    model.save_pretrained(folder)

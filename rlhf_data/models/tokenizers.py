@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +20,9 @@ import polars as pl
 from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
 from tokenizers.models import BPE
 
+from rlhf_data.errors import EngineError
 from rlhf_data.models import chat_template, checkpoints
+from rlhf_data.params.training import LlamaSize, SftParams
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -67,16 +69,26 @@ def train(texts: Iterable[str], folder: Path, *, vocab_size: int) -> int:
     return int(tokenizer.get_vocab_size())
 
 
-def checked(folder: Path, hub: str | None, revision: str | None, *, answers_alone: bool, systems: bool) -> list[str]:
-    """What `chat_template.probe` says of the tokenizer in `folder`; generation also stops where `hub` says it does."""
-    tokenizer = checkpoints.tokenizer(folder)
-    ends = [] if hub is None else checkpoints.generation_ends(hub, revision)
-    return chat_template.probe(tokenizer, ends=ends, learns_answers_alone=answers_alone, has_systems=systems)
+def checked(folder: Path, sft: SftParams, *, systems: Sequence[str]) -> list[str]:
+    """What `chat_template.probe` says of the tokenizer in `folder` for the policy that `sft` makes with it."""
+    ends = [] if isinstance(sft.base, LlamaSize) else checkpoints.generation_ends(sft.base, sft.revision)
+    return chat_template.probe(
+        checkpoints.tokenizer(folder), ends=ends, learns_answers_alone=sft.assistant_only_loss, systems=systems
+    )
+
+
+def with_systems(conversations: Mapping[str, pl.Series]) -> list[str]:
+    """Names of the tables in which a conversation has a system message."""
+    return [
+        name for name, messages in conversations.items() if (messages.explode().struct.field("role") == "system").any()
+    ]
 
 
 def fetch(hub: str, revision: str | None, folder: Path) -> int:
     """Saves the tokenizer of a hub id or folder, and returns its vocabulary's size."""
     tokenizer = checkpoints.tokenizer(hub, revision)
+    if not tokenizer.is_fast:
+        raise EngineError(f"{hub}: has no fast tokenizer (tokenizer.json), which counts tokens\n  name another one")
     tokenizer.save_pretrained(folder)
     return len(tokenizer)
 
@@ -113,10 +125,10 @@ def conversation_ids(
     special = _special_tokens(tokenizer)
     heads, tails = list[str](), list[str]()
     for prompt, same in groupby(zip(prompts, responses, strict=True), key=itemgetter(0)):
-        before = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+        before = chat_template.rendered(tokenizer, prompt, add_generation_prompt=True)
         head = before[: max((found.start() for found in special.finditer(before)), default=0)]
         for _, response in same:
-            text = tokenizer.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
+            text = chat_template.rendered(tokenizer, [*prompt, {"role": "assistant", "content": response}])
             cut = len(head) if text.startswith(head) else 0
             heads.append(text[:cut])
             tails.append(text[cut:])

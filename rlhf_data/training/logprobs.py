@@ -15,7 +15,7 @@ import polars as pl
 
 from rlhf_data.errors import EngineError
 from rlhf_data.inference import batching
-from rlhf_data.models import checkpoints
+from rlhf_data.models import chat_template, checkpoints
 from rlhf_data.schemas import Message
 
 
@@ -33,11 +33,12 @@ def open_model(
     model = checkpoints.for_inference(
         checkpoints.causal(checkpoint, precision=precision, attention=attention), tokenizer
     )
+    ends = checkpoints.end_ids(tokenizer, model.generation_config)
     batches = batching.Batches("history.batch_size", batch_size, "rows")
 
     def logps(rows: pl.DataFrame) -> list[float]:
         columns = rows.select("prompt", "response", "finish_reason").iter_rows()
-        read = [_read(prompt, response, reason == "stop", tokenizer) for prompt, response, reason in columns]
+        read = [_read(prompt, response, reason == "stop", tokenizer, ends) for prompt, response, reason in columns]
         found = dict[int, float]()
 
         def forward(places: list[int]) -> None:
@@ -53,18 +54,19 @@ def open_model(
     return logps
 
 
-def _read(prompt: list[Message], response: str, finished: bool, tokenizer: Any) -> tuple[list[int], list[int]]:
+def _read(
+    prompt: list[Message], response: str, finished: bool, tokenizer: Any, ends: set[int]
+) -> tuple[list[int], list[int]]:
     """Token ids of the prompt with the generation prompt, and of the response."""
-    asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    whole = tokenizer.apply_chat_template([*prompt, {"role": "assistant", "content": response}], tokenize=False)
+    asked = chat_template.rendered(tokenizer, prompt, add_generation_prompt=True)
+    whole = chat_template.rendered(tokenizer, [*prompt, {"role": "assistant", "content": response}])
     if not whole.startswith(asked):
         raise EngineError("the chat template does not put an answer where it lets the model begin to write")
     given, wrote = tokenizer([asked, whole[len(asked) :] if finished else response], add_special_tokens=False)[
         "input_ids"
     ]
-    if finished and tokenizer.eos_token_id in wrote:  # templates may go on after the end of turn
-        wrote = wrote[: wrote.index(tokenizer.eos_token_id) + 1]
-    return given, wrote
+    end = next((at for at, token in enumerate(wrote) if finished and token in ends), len(wrote))
+    return given, wrote[: end + 1]  # templates may go on after the end of turn
 
 
 def _batch(model: Any, tokenizer: Any, rows: list[tuple[list[int], list[int]]]) -> list[float]:

@@ -47,14 +47,9 @@ def as_dataset(table: pl.DataFrame) -> Dataset:
 
 def run(trainer: Any, section: Training, stage: str, out: Path) -> pl.DataFrame:
     """Trains as `fit` does, and saves at `out`; returns the log, one row per logged step."""
-    import torch
-
     log = fit(trainer, section, stage)
     if trainer.is_world_process_zero():
-        trainer.model.to(getattr(torch, checkpoints.DTYPES[section.precision]))
-        if head := getattr(trainer.model, checkpoints.HEAD, None):
-            head.float()
-        trainer.model.save_pretrained(out)
+        checkpoints.save(trainer.model, section.precision, out)
         trainer.processing_class.save_pretrained(out)
     return log
 

@@ -296,16 +296,39 @@ def test_vllm_gives_the_same_scores(reward_dir: Path) -> None:
     assert none == []
 
 
-def test_a_bf16_model_gives_distinct_rewards_in_fp32(reward_dir: Path) -> None:
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "modernbert", "roberta"])
+def test_a_bf16_model_gives_distinct_rewards_in_fp32(kind: str, tokenizer_dir: Path, tmp_path: Path) -> None:
     import torch
 
-    whole, half = (checkpoints.reward(reward_dir, precision=precision) for precision in ("fp32", "bf16"))
-    assert half.get_input_embeddings().weight.dtype == torch.bfloat16
-    assert torch.equal(half.score.weight, whole.score.weight)
-    whole.config.pad_token_id = half.config.pad_token_id = 0
-    ids = torch.randint(1, 200, (600, 12), generator=torch.Generator().manual_seed(0))
+    named = {"gpt2": {"n_embd": 64, "n_layer": 2, "n_head": 2}, "roberta": {"max_position_embeddings": 40}}
+    folder = new_reward(kind, tokenizer_dir, tmp_path / kind, **named.get(kind, {}))
+    whole, half = (checkpoints.reward(folder, precision=precision) for precision in ("fp32", "bf16"))
+    assert half.base_model.dtype == torch.bfloat16
+    exact = dict(whole.named_parameters())
+    heads = [name for name, weight in half.named_parameters() if weight.dtype == torch.float32]
+    assert heads
+    assert all(torch.equal(half.get_parameter(name), exact[name]) for name in heads)  # not rounded on the way
+    ids = torch.randint(2, 200, (600, 12), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         rewards = half(input_ids=ids).logits[:, 0]
         assert rewards.dtype == torch.float32
         assert len(set(rewards.tolist())) > 590
         assert torch.corrcoef(torch.stack([rewards, whole(input_ids=ids).logits[:, 0]]))[0, 1] > 0.99
+
+
+def test_training_saves_the_head_as_it_was_trained(reward_dir: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    model = checkpoints.reward(reward_dir, precision="fp32")
+    head = model.score.weight.detach().clone()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ids = torch.randint(2, 200, (600, 12), generator=torch.Generator().manual_seed(0))
+        rewards = model(input_ids=ids).logits[:, 0]
+    assert rewards.dtype == torch.float32
+    assert len(set(rewards.tolist())) > 590  # as training computes them with bf16 arithmetic
+    checkpoints.save(model, "bf16", tmp_path)
+    saved = load_file(tmp_path / "model.safetensors")
+    assert {name for name, tensor in saved.items() if tensor.dtype == torch.float32} == {"score.weight"}
+    assert torch.equal(saved["score.weight"], head)
+    assert checkpoints.reward(tmp_path, precision="bf16").dtype == torch.bfloat16

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -75,6 +74,9 @@ FAMILIES: dict[str, tuple[str, str, str | None, bool]] = {
     ),
 }  # fmt: skip
 OWN = tokenizers.CHAT_TEMPLATE
+PARTS = OWN.replace(
+    "message['content']", "(message['content'] | selectattr('type', 'equalto', 'text') | map(attribute='text') | join)"
+)
 
 
 def tokenizer(template: str, *, end: str = "<|eot|>", bos: str | None = None, eos: str | None = None, pad: str = "<|pad|>",
@@ -97,9 +99,10 @@ def test_public_shapes_pass_or_say_what_they_do_not_take(family: str, tokenizer_
     if not takes_system:
         assert notes[0].startswith("the chat template takes no system message (")
         with pytest.raises(
-            EngineError, match=r"takes no system message.*\n  leave conversations with one out, or write"
+            EngineError,
+            match=r"takes no system message.*; there are some in data/instructions/train.parquet\n  leave conversations",
         ):
-            chat_template.probe(made, has_systems=True)
+            chat_template.probe(made, systems=["data/instructions/train.parquet"])
     with pytest.raises(EngineError, match=r"does not mark what the assistant says.*\n  put \{% generation %\}"):
         chat_template.probe(made, learns_answers_alone=True)
 
@@ -116,12 +119,15 @@ def test_ends_of_a_generation_config_count(tokenizer_dir: Path) -> None:
     (OWN.replace("+ '<|eot|>'", ""), "ends an answer with no token of its own"),
     (OWN.replace("{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}", ""), "does not put an answer where"),
     (OWN.replace("{{ '<|assistant|>' }}{% endif %}", "{{ '<|assistant|><think>' }}{% endif %}"), "does not put an answer"),
-    (OWN.replace("message['content']", "message['content'][0]['text']"), "fails: "),
-    (OWN.replace("message['content'] +", "message['content'] | upper +"), "loses the text of the user's turns"),
+    (OWN.replace("message['content']", "message['content'][0]['text']"), "takes contents as lists of parts"),
+    (PARTS, "takes contents as lists of parts alone"),
+    (OWN.replace("message['content'] +", "message['content'] | upper +"), "loses or changes the text of the user's"),
+    (OWN.replace("message['content'] +", "message['content'].split() | join(' ') +"), "loses or changes the text of"),
+    (OWN.replace("{% generation %}{{", "{% generation %}{{ '<think>\n\n</think>\n\n' +"), ": it puts '<think>"),
     ("{{ '<|pad|>' }}" + OWN, r"writes '<\|pad\|>', which is the pad token"),
     ("{% for m in messages %}{{ m['content'] }}", "fails: "),
     ("{{ raise_exception('never') }}", "fails: never"),
-    ("{% for message in messages %}{{ '<|user|>' }}{% endfor %}", "loses the text of the user's turns"),
+    ("{% for message in messages %}{{ '<|user|>' }}{% endfor %}", "loses or changes the text of the user's turns"),
 ])  # fmt: skip
 def test_a_fault_is_one_line_with_a_way_out(template: str, said: str, tokenizer_dir: Path) -> None:
     made = tokenizer(template, bos="<|im_end|>", origin=tokenizer_dir)
@@ -146,7 +152,9 @@ def test_bos_is_there_once(tokenizer_dir: Path) -> None:
     (OWN.replace("{% generation %}", "").replace("{% endgeneration %}", ""), "does not mark what the assistant says"),
 ])  # fmt: skip
 def test_what_sft_learns_is_what_the_assistant_says(template: str, said: str, tokenizer_dir: Path) -> None:
-    chat_template.probe(tokenizer(OWN, origin=tokenizer_dir), learns_answers_alone=True, has_systems=True)
+    chat_template.probe(
+        tokenizer(OWN, origin=tokenizer_dir), learns_answers_alone=True, systems=["data/preferences/helpsteer"]
+    )
     with pytest.raises(EngineError, match=said):
         chat_template.probe(tokenizer(template, origin=tokenizer_dir), learns_answers_alone=True)
 
@@ -162,52 +170,3 @@ def test_a_template_does_not_read_the_clock(tokenizer_dir: Path, tmp_path: Path)
     assert text.startswith("<|system|>Today is 26 Jul 2024, 00:00:00<|eot|>")
     tokenizers.fetch(str(tmp_path / "dated"), None, tmp_path / "fetched")
     assert "strftime_now" not in (tmp_path / "fetched/chat_template.jinja").read_text()  # what fingerprints are of
-
-
-def spoilt(folder: Path, name: str) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    if name == "newer":
-        config |= {"model_type": "llama9", "architectures": ["Llama9ForCausalLM"]}
-    elif name == "own code":
-        config |= {"model_type": "mine", "auto_map": {"AutoConfig": "own.C", "AutoModelForCausalLM": "own.M"}}
-        (folder / "own.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\n")
-    elif name == "cut":
-        for weights in folder.glob("*.safetensors"):
-            weights.write_bytes(weights.read_bytes()[:20_000])
-    elif name == "other shape":
-        config |= {"hidden_size": 2 * config["hidden_size"]}
-    elif name == "no weights":
-        for weights in folder.glob("*.safetensors"):
-            weights.unlink()
-    elif name == "no config":
-        (folder / "config.json").write_text("{")
-        return
-    (folder / "config.json").write_text(json.dumps(config))
-
-
-@pytest.mark.parametrize("name", ["newer", "own code", "cut", "other shape", "no weights", "no config"])
-def test_a_model_that_cannot_be_loaded_is_one_line_and_runs_no_code(
-    name: str, policy_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(policy_dir, folder)
-    spoilt(folder, name)
-    monkeypatch.setattr("builtins.input", lambda *_: "y")  # whoever is asked says yes
-    with pytest.raises(EngineError, match=r"\A[^\n]*model[^\n]*\n  [^\n]+\Z"):
-        checkpoints.causal(folder, precision="fp32")
-    assert not (folder / "ran").exists()
-
-
-def test_a_tokenizer_that_cannot_be_loaded_is_one_line(tokenizer_dir: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "bad"
-    folder.mkdir()
-    (folder / "tokenizer.json").write_text('{"version": "1.0"}')
-    (folder / "tokenizer_config.json").write_text("{}")
-    with pytest.raises(EngineError, match="bad: "):
-        checkpoints.tokenizer(folder)
-    shutil.copytree(tokenizer_dir, tmp_path / "endless")
-    config = json.loads((tmp_path / "endless/tokenizer_config.json").read_text())
-    del config["eos_token"]
-    (tmp_path / "endless/tokenizer_config.json").write_text(json.dumps(config))
-    with pytest.raises(EngineError, match="no EOS token"):
-        checkpoints.tokenizer(tmp_path / "endless")
