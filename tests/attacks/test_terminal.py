@@ -83,16 +83,17 @@ def test_answers_are_only_words(project: Path, form: str, query: str, refused: C
 
 def test_errors_names_and_files_are_only_words(project: Path, tmp_path: Path, refused: Callable[..., None]) -> None:
     record = {"prompt": [{"role": "user", "content": "Name a fish."}], "responses": ["A carp."], "rewards": [1]}
-    for hostile in HOSTILE:
-        file = tmp_path / f"{hostile.replace('/', '')}.jsonl"
-        file.write_text(json.dumps({**record, hostile: 1}) + "\n" + json.dumps({"prompt": [{"role": hostile}]}))
-        told = ("--iteration", "iter1", "--finish-reason", "stop", "--out", str(tmp_path / f"out {hostile}"))
-        for arguments in (
-            ("sql", f'from "{hostile}"'), ("sql", "select 1", "--at", hostile), ("ask", hostile),
-            ("diff", hostile, "v1"),
-            ("inspect", str(file)), ("import", str(file), *told), ("new-profile", hostile),
-        ):  # fmt: skip
-            assert not set(said(*arguments, cwd=project)) & STEERS, (hostile, arguments[0])
+    hostile = " ".join(HOSTILE).replace("/", "")
+    file = tmp_path / f"{hostile}.jsonl"
+    file.write_text(json.dumps({**record, hostile: 1}) + "\n" + json.dumps({"prompt": [{"role": hostile}]}))
+    told = ("--iteration", "iter1", "--finish-reason", "stop", "--out", str(tmp_path / f"out {hostile}"))
+    for arguments in (
+        ("sql", f'from "{hostile}"'), ("sql", "select 1", "--at", hostile), ("ask", hostile), ("diff", hostile, "v1"),
+        ("inspect", str(file)), ("import", str(file), *told), ("new-profile", hostile),
+    ):  # fmt: skip
+        text = said(*arguments, cwd=project)
+        assert not set(text) & STEERS, arguments[0]
+        assert "x1b[31mred" in text or arguments[0] == "ask", arguments[0]
     refused("words that steer a terminal, in names and errors", 7 * len(HOSTILE))
 
 

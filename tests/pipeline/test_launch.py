@@ -31,6 +31,7 @@ def project(policy_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     yaml = YAML()
     profile = yaml.load(folder / "params/tiny.yaml")
     profile["train_policy"].update(epochs=2, batch_size=8, micro_batch_size=4, logging_steps=1, max_length=128)
+    profile["prompts"]["max_tokens"] = 64
     yaml.dump(profile, folder / "params/tiny.yaml")
     shutil.copytree(policy_dir, folder / "data/models/iter0")
     prompts = [[{"role": "user", "content": f"What is {number} plus 1?"}] for number in range(PAIRS)]

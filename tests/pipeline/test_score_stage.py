@@ -54,7 +54,8 @@ def test_a_pairwise_judge_ranks_by_a_knock_out_and_an_ensemble_counts_it(
     chosen = "combine_rewards: # whose rewards make pairs\n  judges: [reward]\n  ensemble: null"
     assert chosen in profile.read_text()
     several = "combine_rewards:\n  judges: [reward, preference]\n  ensemble: rank_vote"
-    profile.write_text(profile.read_text().replace(chosen, several))
+    penalised = profile.read_text().replace("length_penalty: 0.01", "length_penalty: 0.001")  # votes lie in [0, 1]
+    profile.write_text(penalised.replace(chosen, several))
     project = Path("params.yaml")
     project.write_text(project.read_text().replace("scored_by: [reward]", "scored_by: [reward, preference]"))
     combine_rewards.main(OUT, Path("data/rewards/iter1.parquet"))
