@@ -66,5 +66,5 @@ def test_a_template_that_rewrites_what_was_asked_is_refused(policy_dir: Path, tm
     tokens.chat_template = "{% if add_generation_prompt %}Now: {% endif %}{{ messages[-1]['content'] }}"
     tokens.save_pretrained(tmp_path)
 
-    with pytest.raises(EngineError, match="where it lets the model begin to write"):
+    with pytest.raises(EngineError, match="loses or changes the text of the user's turns"):
         logps(tmp_path, rows())
