@@ -23,8 +23,9 @@ TALK: list[Message] = [
     {"role": "user", "content": "And one that flies?"},
 ]
 ANSWER: Message = {"role": "assistant", "content": "No fish flies for long."}
+TRIED = ([*TALK, ANSWER], TALK, [SYSTEM, *TALK])
 TODAY = datetime(2024, 7, 26, tzinfo=UTC)  # for templates that tell the model the date
-CLOCK = re.compile(r"strftime_now\s*\(\s*(['\"])(.*?)\1\s*\)")
+CLOCK = re.compile(r"strftime_now\s*\(\s*(['\"])(.{0,100}?)\1\s*\)")
 READS_CLOCK = re.compile(r"strftime_now(?!\s+is\s)")  # other than to ask whether it is defined
 
 

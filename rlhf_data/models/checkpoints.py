@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import EngineError
-from rlhf_data.models import chat_template, loading
+from rlhf_data.models import chat_template, folders, loading, trial
 from rlhf_data.params.training import LlamaSize
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
     """
     from transformers import AutoTokenizer
 
-    found: Any = loading.loaded(
-        lambda: AutoTokenizer.from_pretrained(str(path), revision=revision, trust_remote_code=False), path
-    )
+    folder = loading.opened(path, revision, weights=False)
+    found: Any = loading.loaded(lambda: AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False), path)
     try:
         found.chat_template = chat_template.single(found.chat_template)
         if found.chat_template is None:
             raise EngineError("its tokenizer has no chat template\n  name a chat model, or a folder that has one")
         if found.eos_token is None:
             raise EngineError("its tokenizer has no EOS token, at which an answer could end\n  name one in it")
+        trial.refuse_endless(found, chat_template.TRIED)
         chat_template.refuse_lost_texts(found)
     except EngineError as error:
         raise EngineError(f"{path}: {error}") from error
@@ -65,8 +65,7 @@ def on_device(model: Any) -> Any:
 
 def end_ids(tokenizer: PreTrainedTokenizerBase, config: Any) -> set[int]:
     """Ids that end a turn: the tokenizer's EOS and those of generation_config.json, as vLLM takes them."""
-    named = config.eos_token_id
-    return {tokenizer.eos_token_id, *([] if named is None else [named] if isinstance(named, int) else named)}
+    return {tokenizer.eos_token_id, *_ids(config.eos_token_id)}
 
 
 def generation_ends(path: str | Path, revision: str | None = None) -> list[int]:
@@ -74,15 +73,15 @@ def generation_ends(path: str | Path, revision: str | None = None) -> list[int]:
 
     Raises `EngineError` where it is none that can be loaded.
     """
-    from transformers import AutoConfig, GenerationConfig
+    from transformers import AutoConfig
 
-    config = loading.loaded(
-        lambda: AutoConfig.from_pretrained(str(path), revision=revision, trust_remote_code=False), path
-    ).get_text_config()
-    try:
-        named = GenerationConfig.from_pretrained(str(path), revision=revision).eos_token_id
-    except OSError:  # it has no such file
-        named = config.eos_token_id
+    folder = loading.opened(path, revision, weights=False)
+    config = loading.loaded(lambda: AutoConfig.from_pretrained(str(folder), trust_remote_code=False), path)
+    ends = folders.generation_ends(folder)
+    return _ids(config.get_text_config().eos_token_id) if ends is None else ends
+
+
+def _ids(named: int | Iterable[int] | None) -> list[int]:
     return [] if named is None else [named] if isinstance(named, int) else list(named)
 
 
@@ -107,7 +106,7 @@ def new_llama(size: LlamaSize, tokenizer: PreTrainedTokenizerBase, *, seed: int)
 
 
 def causal(
-    path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None
+    path: str | Path, *, precision: str, attention: str | None = None, revision: str | None = None
 ) -> PreTrainedModel:
     """A causal LM, from a folder or the hub; raises `EngineError` where it cannot be loaded."""
     from transformers import AutoModelForCausalLM
@@ -118,7 +117,12 @@ def causal(
 
 
 def reward(
-    path: str | Path, *, precision: str, attention: str = "sdpa", revision: str | None = None, new_head: bool = True
+    path: str | Path,
+    *,
+    precision: str,
+    attention: str | None = None,
+    revision: str | None = None,
+    new_head: bool = True,
 ) -> PreTrainedModel:
     """A sequence classifier with one output: the reward.
 
@@ -138,7 +142,7 @@ def reward(
     if not new_head:
         loading.refuse_random(of_head, path, "a language model gives no rewards: name a model that was trained to")
     if precision != "fp32":
-        model.load_state_dict(_stored(path, on_trunk), strict=False)
+        model.load_state_dict(_stored(loading.opened(path, revision), on_trunk), strict=False)
     return model
 
 
@@ -156,12 +160,12 @@ def _compute_in_fp32(part: Any) -> None:
     part.float()
 
 
-def _stored(path: str | Path, parts: Collection[str]) -> dict[str, Any]:
+def _stored(folder: Path, parts: Collection[str]) -> dict[str, Any]:
     """Tensors of these parts of a model as a folder's files have them, before they were rounded."""
     from safetensors import safe_open
 
     found = dict[str, Any]()
-    for file in Path(path).glob("*.safetensors"):
+    for file in folder.glob("*.safetensors"):
         with safe_open(file, framework="pt") as tensors:
             names = [name for name in tensors.keys() if name.partition(".")[0] in parts]  # noqa: SIM118  # no mapping
             found |= {name: tensors.get_tensor(name) for name in names}
