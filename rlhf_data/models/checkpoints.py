@@ -28,6 +28,7 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
     from transformers import AutoTokenizer
 
     folder = loading.opened(path, revision, weights=False)
+    trial.refuse_tokenizer(folder)
     found: Any = loading.loaded(lambda: AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False), path)
     try:
         found.chat_template = chat_template.single(found.chat_template)
@@ -35,7 +36,7 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
             raise EngineError("its tokenizer has no chat template\n  name a chat model, or a folder that has one")
         if found.eos_token is None:
             raise EngineError("its tokenizer has no EOS token, at which an answer could end\n  name one in it")
-        trial.refuse_endless(found, chat_template.TRIED)
+        trial.refuse_template(found, chat_template.TRIED)
         chat_template.refuse_lost_texts(found)
     except EngineError as error:
         raise EngineError(f"{path}: {error}") from error
@@ -112,7 +113,7 @@ def causal(
     from transformers import AutoModelForCausalLM
 
     model, missing = loading.model(AutoModelForCausalLM, path, precision, attention, revision)
-    loading.refuse_random(missing, path, loading.AGAIN)
+    loading.refuse_random(missing, path, folders.AGAIN)
     return model
 
 
@@ -138,7 +139,7 @@ def reward(
     for part in on_trunk.values():
         _compute_in_fp32(part)
     of_head = {name for name in missing if name.partition(".")[0] in on_trunk}
-    loading.refuse_random(missing - of_head, path, loading.AGAIN)
+    loading.refuse_random(missing - of_head, path, folders.AGAIN)
     if not new_head:
         loading.refuse_random(of_head, path, "a language model gives no rewards: name a model that was trained to")
     if precision != "fp32":

@@ -44,7 +44,7 @@ def refuse_strange(folder: Path) -> None:
         settings(folder, name)
     if "quantization_config" in (config := settings(folder, CONFIG)):
         raise EngineError(
-            f"{folder / CONFIG}: its weights are quantised, which fp32 and bf16 are not\n  name the model it was made of"
+            f"{folder / CONFIG}: its weights are quantised, not fp32 or bf16\n  name the model it was made of"
         )
     for key, value in _named(config):
         if key.endswith("_implementation") and "/" in json.dumps(value):

@@ -1,6 +1,6 @@
 """A stranger's chat template and tokenizer on a few texts, in a process of its own that has little time and memory.
 
-Run as a script by `trial`, which tells it what to try; it says on its output how far it came. It imports neither this
+Run as a script by `trial`, which tells it what to try, and reads its exit code. It imports neither this
 package nor transformers, so that it starts at once.
 """
 
@@ -18,7 +18,7 @@ import jinja2.ext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-TEMPLATE, TOKENIZER, DONE = "template", "tokenizer", "done"
+BEGUN = "begun"
 OUT_OF_MEMORY, TOO_LONG, TOO_LARGE_ID, BROKEN = 3, 4, 5, 6  # exit codes
 MOST_CHARS = 10**6  # that a template makes of one conversation
 LARGEST_ID = 2**24  # an embedding has as many rows
@@ -32,7 +32,7 @@ RUNS = [unit * 200 + end + string.printable for unit in "aA \n\t0._'é語" for e
 class Generation(jinja2.ext.Extension):
     """The block round what an assistant says, `{% generation %} … {% endgeneration %}`: here its body alone."""
 
-    tags = frozenset({"generation"})
+    tags = {"generation"}  # noqa: RUF012
 
     def parse(self, parser: Any) -> Any:
         """The nodes of the body."""
@@ -54,30 +54,29 @@ def environment() -> ImmutableSandboxedEnvironment:
 
     made.filters["tojson"] = tojson
     made.globals["raise_exception"] = fail
-    made.globals["strftime_now"] = lambda how: datetime.now().strftime(how)  # noqa: DTZ005  # as transformers does
+    made.globals["strftime_now"] = lambda how: datetime.now().strftime(how)  # as transformers does
     return made
 
 
-def _say(part: str) -> None:
-    print(part, flush=True)
-
-
-def _render(asked: dict[str, Any]) -> None:
-    template = environment().from_string(asked["template"])
-    for messages in asked["conversations"]:
+def _render(source: str, conversations: list[Any], special: dict[str, Any]) -> None:
+    template = environment().from_string(source)
+    for messages in conversations:
         for prompt in (False, True):
             try:
-                text = template.render(messages=messages, add_generation_prompt=prompt, **asked["special"])
+                text = template.render(messages=messages, add_generation_prompt=prompt, **special)
             except MemoryError:
                 raise
-            except Exception:  # what fails at once is said where it is used  # noqa: S112
+            except Exception:  # what fails at once is said where it is used
                 continue
             if len(text) > MOST_CHARS:
                 sys.exit(TOO_LONG)
 
 
-def _tokenize(made: str) -> None:
-    tokenizer = Tokenizer.from_str(made)
+def _tokenize(file: str) -> None:
+    try:
+        tokenizer = Tokenizer.from_file(file)
+    except Exception:  # as above
+        return
     if max(tokenizer.get_vocab(with_added_tokens=True).values(), default=0) > LARGEST_ID:
         sys.exit(TOO_LARGE_ID)
     for text in RUNS:
@@ -90,19 +89,18 @@ def main() -> None:
     for what, limit in ((resource.RLIMIT_CPU, asked["seconds"]), (resource.RLIMIT_AS, asked["memory"])):
         hard = resource.getrlimit(what)[1]
         resource.setrlimit(what, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+    print(BEGUN, flush=True)
     try:
-        _say(TEMPLATE)
-        _render(asked)
-        _say(TOKENIZER)
-        if asked["tokenizer"] is not None:
-            _tokenize(asked["tokenizer"])
+        if "file" in asked:
+            _tokenize(asked["file"])
+        else:
+            _render(asked["template"], asked["conversations"], asked["special"])
     except MemoryError:
         sys.exit(OUT_OF_MEMORY)
-    except jinja2.TemplateError:  # no template at all: that too is said where it is used
+    except (jinja2.TemplateError, RecursionError):  # no template at all: that too is said where it is used
         pass
     except BaseException as error:
         sys.exit(error.code if isinstance(error, SystemExit) else BROKEN)  # a panic in Rust is no `Exception`
-    _say(DONE)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.numpy import load_file, save_file
 
 from rlhf_data.errors import EngineError
 from rlhf_data.models import checkpoints, loading, trial
 
 ROOT = Path(__file__).parents[2]
 ONE_LINE = re.compile(r"\A[^\n]+\n  [^\n]+\Z")
+CUT = "no whole safetensors file"
+ENDLESS = "the chat template does not end within"
 MEMORY = 2**30  # bytes that a refusal may take
 
 
@@ -33,6 +34,18 @@ def settings(folder: Path, file: str, **changes: Any) -> None:
 
 def config(**changes: Any) -> Callable[[Path], None]:
     return lambda folder: settings(folder, "config.json", **changes)
+
+
+def other(file: str, **changes: Any) -> Callable[[Path], None]:
+    return lambda folder: settings(folder, file, **changes)
+
+
+def both(first: Callable[[Path], None], second: Callable[[Path], None]) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        first(folder)
+        second(folder)
+
+    return spoil
 
 
 def code(*names: str, file: str = "config.json", **changes: Any) -> Callable[[Path], None]:
@@ -134,19 +147,18 @@ def pattern(regex: str) -> Callable[[Path], None]:
 
 def large_id(folder: Path) -> None:
     model = json.loads((folder / "tokenizer.json").read_text())["model"]
-    model["vocab"][max(model["vocab"], key=model["vocab"].__getitem__)] = 2**32 - 1
-    settings(folder, "tokenizer.json", model=model)
+    settings(folder, "tokenizer.json", model={**model, "vocab": {**model["vocab"], "zebra crossing": 2**30}})
 
 
 def template(text: str) -> Callable[[Path], None]:
     return written("chat_template.jinja", lambda old: text.encode() + old)
 
 
-HOSTILE: dict[str, dict[str, tuple[Callable[[Path], None], str]]] = {  # by kind, what is done to a folder, and what is said
+HOSTILE: dict[str, dict[str, tuple[Callable[[Path], None], str]]] = {  # by kind: what is done, what is said
     "code": {
         "config": (code("AutoConfig", "AutoModelForCausalLM", model_type="own"), "brings code of its own"),
         "no type": (code("AutoConfig", "AutoModelForCausalLM", model_type=None), "brings code of its own"),
-        "tokenizer": (code("AutoTokenizer", file="tokenizer_config.json", tokenizer_class="Own"), "brings code of its own"),
+        "tokenizer": (code("AutoTokenizer", file="tokenizer_config.json", tokenizer_class="Own"), "brings code"),
         "hub kernel": (config(attn_implementation="kernels-community/flash-attn"), "names code of the hub"),
         "hub kernel inside": (config(text_config={"_attn_implementation": "a/b@main:c"}), "names code of the hub"),
     },
@@ -154,8 +166,7 @@ HOSTILE: dict[str, dict[str, tuple[Callable[[Path], None], str]]] = {  # by kind
         "bin": (pickled("pytorch_model.bin"), "safetensors only"),
         "pt": (pickled("model.pt"), "safetensors only"),
         "pth": (pickled("consolidated.00.pth"), "safetensors only"),
-        "named by config": (lambda folder: (pickled("adapter_model.bin")(folder),
-                                            settings(folder, "config.json", transformers_weights="adapter_model.bin"))[1],
+        "named by config": (both(pickled("adapter_model.bin"), config(transformers_weights="adapter_model.bin")),
                             "names other weights"),
     },
     "files elsewhere": {
@@ -163,15 +174,13 @@ HOSTILE: dict[str, dict[str, tuple[Callable[[Path], None], str]]] = {  # by kind
         "index absolute": (index("{}/elsewhere.safetensors"), "no safetensors file of the folder"),
         "index absent": (index("model-1.safetensors"), "no safetensors file of the folder"),
         "index pickle": (index("pytorch_model.bin"), "no safetensors file of the folder"),
-        "index without map": (lambda folder: (index("x")(folder), settings(folder, "model.safetensors.index.json", weight_map=3))[1],
-                              "names no weights"),
+        "index without map": (both(index("x"), other("model.safetensors.index.json", weight_map=3)), "no weights"),
         "weights linked": (linked("model.safetensors", "{}/other.safetensors"), "is a link out of the folder"),
         "settings linked": (linked("generation_config.json", "/etc/passwd"), "is a link out of the folder"),
         "folder linked": (linked("more", "/etc"), "is a link out of the folder"),
         "pipe": (fifo, "is no file"),
         "weights of config": (config(transformers_weights="../x.safetensors"), "names other weights"),
-        "adapter": (lambda folder: settings(folder, "adapter_config.json", base_model_name_or_path="zoo/owl", peft_type="LORA"),
-                    "is an adapter"),
+        "adapter": (other("adapter_config.json", base_model_name_or_path="zoo/owl", peft_type="LORA"), "is an adapter"),
     },
     "sizes": {
         "vocabulary": (config(vocab_size=2**32), "config.json describes 274877"),
@@ -185,45 +194,44 @@ HOSTILE: dict[str, dict[str, tuple[Callable[[Path], None], str]]] = {  # by kind
         "code": (config(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}), "are quantised"),
     },
     "weights": {
-        "cut": (written("model.safetensors", lambda old: old[:20_000]), "no whole safetensors file"),
-        "empty": (written("model.safetensors", lambda old: b""), "no whole safetensors file"),
-        "header of 2**60": (written("model.safetensors", lambda old: struct.pack("<Q", 2**60) + old[8:]), "no whole safetensors"),
-        "header no JSON": (written("model.safetensors", lambda old: old[:8] + b"x" + old[9:]), "no whole safetensors file"),
-        "beyond the end": (tensor(data_offsets=[0, 2**50]), "no whole safetensors file"),
-        "backwards": (tensor(data_offsets=[256, 0]), "no whole safetensors file"),
-        "negative": (tensor(data_offsets=[-256, 0]), "no whole safetensors file"),
-        "another shape": (tensor(shape=[2**40]), "no whole safetensors file"),
-        "overlapping": (tensor(data_offsets=[0, 256]), "no whole safetensors file"),
-        "another kind": (tensor(dtype="Q1"), "no whole safetensors file"),
-        "one missing": (header(lambda found: {name: one for name, one in found.items() if "norm" not in name}), "no whole"),
+        "cut": (written("model.safetensors", lambda old: old[:20_000]), CUT),
+        "empty": (written("model.safetensors", lambda old: b""), CUT),
+        "header of 2**60": (written("model.safetensors", lambda old: struct.pack("<Q", 2**60) + old[8:]), CUT),
+        "header no JSON": (written("model.safetensors", lambda old: old[:8] + b"x" + old[9:]), CUT),
+        "beyond the end": (tensor(data_offsets=[0, 2**50]), CUT),
+        "backwards": (tensor(data_offsets=[256, 0]), CUT),
+        "negative": (tensor(data_offsets=[-256, 0]), CUT),
+        "another shape": (tensor(shape=[2**40]), CUT),
+        "overlapping": (tensor(data_offsets=[0, 256]), CUT),
+        "another kind": (tensor(dtype="Q1"), CUT),
+        "one missing": (header(lambda found: {name: one for name, one in found.items() if "norm" not in name}), CUT),
     },
     "settings": {
         "config cut": (written("config.json", lambda old: old[:-20]), "config.json: no JSON"),
         "config a list": (written("config.json", lambda old: b"[]"), "config.json: no JSON object"),
         "config deep": (written("config.json", lambda old: b"[" * 10**6), "config.json: no JSON"),
         "generation cut": (written("generation_config.json", lambda old: old[:9]), "generation_config.json: no JSON"),
-        "generation ends": (lambda folder: settings(folder, "generation_config.json", eos_token_id="eot"), "eos_token_id is no id"),
+        "generation ends": (other("generation_config.json", eos_token_id="eot"), "eos_token_id is no id"),
         "tokenizer settings": (written("tokenizer_config.json", lambda old: b"\xff"), "tokenizer_config.json: no JSON"),
         "no type": (config(model_type="zoo"), "cannot be loaded"),
     },
     "tokenizers": {
         "cut": (written("tokenizer.json", lambda old: old[: len(old) // 2]), "cannot be loaded"),
         "empty": (written("tokenizer.json", lambda old: b""), "cannot be loaded"),
-        "charsmap": (lambda folder: settings(folder, "tokenizer.json", normalizer={"type": "Precompiled",
-                                                                                   "precompiled_charsmap": "AAAA"}),
+        "charsmap": (other("tokenizer.json", normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
                      "cannot be loaded: PanicException"),
         "id of 2**32": (large_id, "id is above 16777216"),
         **{f"pattern {regex}": (pattern(regex), "the tokenizer breaks down on a short text")
            for regex in ("(a+)+$", "(a|a)*$", r"(\w+\s?)*$", r"(?:\s|\s\s)+x", "a*a*a*a*a*b")},
     },
     "chat templates": {
-        "loops": (template("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"), "does not end within"),
-        "computes": (template("{{ 9**(9**9) }}"), "does not end within"),
+        "loops": (template("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"), ENDLESS),
+        "computes": (template("{{ 9**(9**9) }}"), ENDLESS),
         "grows": (template("{{ 'a' * 10**12 }}"), "takes more than 4 GiB"),
-        "grows by halves": (template("{% set n = namespace(x='a' * 9999) %}{% for i in range(40) %}{% set n.x = n.x ~ n.x %}"
-                                     "{% endfor %}"), "takes more than 4 GiB|does not end"),
+        "grows by halves": (template("{% set n = namespace(x='aaaa') %}{% for i in range(40) %}"
+                                     "{% set n.x = n.x ~ n.x %}{% endfor %}"), "takes more than 4 GiB|does not end"),
         "writes": (template("{{ 'a' * 10**7 }}"), "writes more than 1000000 characters"),
-        "calls itself": (template("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"), "the chat template fails: maximum recursion"),
+        "calls itself": (template("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"), "fails: maximum recursion"),
         "nests": (template("{{ " + "(" * 9999 + "1" + ")" * 9999 + " }}"), "the chat template"),
         "is long": (template("a" * 300_000), "the chat template has 3"),
         "imports": (template("{{ cycler.__init__.__globals__.os.system('touch ran') }}"), "the chat template fails"),
@@ -276,8 +284,8 @@ FORMS: dict[str, Callable[[Path], None]] = {  # a model that transformers knows,
     "model": code("AutoModelForCausalLM"),
     "config": code("AutoConfig"),
     "tokenizer": code("AutoTokenizer", file="tokenizer_config.json"),
-    "generate": lambda folder: (code()(folder), settings(folder, "generation_config.json", custom_generate="."))[1],
-    "training arguments": lambda folder: (folder / "training_args.bin").write_bytes(b"cbuiltins\nopen\n(S'ran'\nS'w'\ntR.") and None,
+    "generate": both(code(), other("generation_config.json", custom_generate=".")),
+    "training arguments": written("training_args.bin", lambda old: b"cbuiltins\nopen\n(S'ran'\nS'w'\ntR."),
     "cache's link": lambda folder: cached(folder, "files/md5/0a/0123456789abcdef0123456789abcd"),
     "hub's link": lambda folder: cached(folder, "blobs/0123456789abcdef0123456789abcdef01234567"),
 }  # fmt: skip
