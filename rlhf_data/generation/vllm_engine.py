@@ -12,7 +12,7 @@ from rlhf_data.errors import EngineError
 from rlhf_data.inference import openai_client, vllm_library
 from rlhf_data.inference.protocols import Completion, Request
 from rlhf_data.inference.requests import TokenizedRequest, checked, of_requests
-from rlhf_data.models import checkpoints, loading
+from rlhf_data.models import checkpoints, folders, loading
 from rlhf_data.params.loop import GenerateParams
 
 
@@ -25,6 +25,7 @@ class VllmGenerator:
 
     def __init__(self, policy: Path, section: GenerateParams) -> None:
         _refuse_missing_devices(section)
+        folders.weights(policy)  # refuses pickles, and files that are cut, before vLLM starts
         vllm = vllm_library.load("generate.engine", copies=section.data_parallel)
         from vllm.usage.usage_lib import UsageContext
 
@@ -66,6 +67,8 @@ def vllm_arguments(policy: Path | str, section: GenerateParams) -> dict[str, Any
 
     arguments = {
         "model": str(policy),
+        "load_format": "safetensors",
+        "trust_remote_code": False,
         "dtype": loading.DTYPES[section.precision],
         "max_model_len": section.max_model_len,
         "tensor_parallel_size": section.tensor_parallel,

@@ -16,7 +16,7 @@ from rlhf_data.inference.protocols import Scorer
 from rlhf_data.judges import prefix_cache, prompt_groups
 from rlhf_data.judges.prefix_cache import Prefix
 from rlhf_data.judges.prompt_groups import Group, Ids
-from rlhf_data.models import checkpoints, loading
+from rlhf_data.models import checkpoints, folders, loading
 from rlhf_data.models.tokenizers import conversation_ids
 from rlhf_data.params.judges import ScoreParams
 from rlhf_data.schemas import Message
@@ -143,6 +143,7 @@ class VllmScorer:
 
     def __init__(self, reward: Path, section: ScoreParams, *, max_length: int) -> None:
         self._tokenizer = checkpoints.tokenizer(reward)
+        folders.weights(reward)  # refuses pickles, and files that are cut, before vLLM starts
         self._engine = vllm_library.load("score.engine").LLM(**vllm_arguments(reward, section, max_length=max_length))
         self._max_length = max_length
 
@@ -164,6 +165,8 @@ def vllm_arguments(reward: Path | str, section: ScoreParams, *, max_length: int)
         "runner": "pooling",
         "convert": "classify",
         "pooler_config": {"use_activation": False},  # else the logit of a single label goes through a sigmoid
+        "load_format": "safetensors",
+        "trust_remote_code": False,
         "dtype": loading.DTYPES[section.precision],
         "hf_overrides": {"head_dtype": "float32"},
         "max_model_len": max_length,

@@ -22,7 +22,6 @@ SLACK = 2  # times the weights of its files that a model may have: heads that ar
 FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
 WEIGHTS = ["*.safetensors"]
 COPIES = ["*/*", "consolidated*"]
-PANIC = "PanicException"  # of a library in Rust, as tokenizers is; it derives from BaseException
 # what transformers says: the fault in our words, and the way out
 KNOWN = {
     "trust_remote_code": (
@@ -128,9 +127,7 @@ def loaded(load: Any, path: str | Path) -> Any:
         return load()
     except RlhfDataError:
         raise
-    except BaseException as error:  # each library has errors of its own for files that are cut, or of a newer kind
-        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
-            raise
+    except Exception as error:  # each library has errors of its own for files that are cut, or of a newer kind
         said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
         why, cure = f"cannot be loaded: {type(error).__name__}: {said}", AGAIN
         no_folder = "Repo id must be" in said  # neither is it a hub id

@@ -33,7 +33,7 @@ SAID = {
 
 
 def refuse_tokenizer(folder: Path) -> None:
-    """Raises `EngineError` where the folder's tokenizer.json takes more than a little time and memory on short texts."""
+    """Raises `EngineError` where tokenizer.json takes more than a little time and memory on short texts."""
     file = folder / "tokenizer.json"
     if file.exists():
         with file.open("rb") as opened:

@@ -18,7 +18,14 @@ from rlhf_data.params.fields import Count, Name, Share, section
 from rlhf_data.params.judges import BenchmarkPairsParams, CombineRewardsParams, Judge, ScoreParams
 from rlhf_data.params.loop import EvaluateParams, GenerateParams, HistoryParams, OfflineHistoryParams, PairParams
 from rlhf_data.params.reports import HackingParams, LengthBiasParams, ReportParams
-from rlhf_data.params.training import PolicyParams, PreferenceParams, RewardParams, SftParams, TokenizerParams
+from rlhf_data.params.training import (
+    LlamaSize,
+    PolicyParams,
+    PreferenceParams,
+    RewardParams,
+    SftParams,
+    TokenizerParams,
+)
 
 P = TypeVar("P")
 CHARS_PER_TOKEN = 4  # about, of English
@@ -75,6 +82,15 @@ class Params:
             raise ValueError(
                 f"prompts.max_tokens: prompts of {asked} tokens and answers of generate.max_tokens "
                 f"{self.generate.max_tokens} pass generate.max_model_len {self.generate.max_model_len}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def writes_within_the_context_of_a_new_model(self) -> Params:
+        base = self.train_sft.base
+        if isinstance(base, LlamaSize) and self.generate.max_model_len > base.context:
+            raise ValueError(
+                f"generate.max_model_len {self.generate.max_model_len} is beyond train_sft.base.context {base.context}"
             )
         return self
 

@@ -20,12 +20,12 @@ from typing import Any
 
 import pytest
 
-from rlhf_data.errors import EngineError, PromptError
+from rlhf_data.errors import EngineError, ParamsError, PromptError
 from rlhf_data.generation import transformers_engine
 from rlhf_data.generation.open import open_generator, refuse_long
 from rlhf_data.inference import openai_client
 from rlhf_data.inference.protocols import Completion, Generator, Request
-from rlhf_data.models import checkpoints
+from rlhf_data.models import checkpoints, folders
 from rlhf_data.params.loop import GenerateParams
 from rlhf_data.params.profiles import Params
 from rlhf_data.schemas import Message
@@ -175,6 +175,28 @@ def test_prompts_that_do_not_fit_are_counted(policy_dir: Path, section: Generate
     with pytest.raises(PromptError) as caught:
         answer(policy_dir, section, [*REQUESTS, Request(long, 0, 1.0)])
     assert str(caught.value) == f"the prompt of request 20 has {rest}"
+
+
+@pytest.mark.parametrize(("config", "context"), [
+    ({}, 128),
+    ({"max_position_embeddings": None, "n_positions": 100}, 100),
+    ({"rope_parameters": {"rope_type": "linear", "factor": 4.0}}, 512),
+    ({"max_position_embeddings": 256, "rope_scaling": {"factor": 8, "original_max_position_embeddings": 16}}, 256),
+    ({"max_position_embeddings": None}, None),
+    ({"text_config": {"max_position_embeddings": 64}}, 64),
+])  # fmt: skip
+def test_a_length_beyond_the_context_is_refused_before_anything_is_loaded(
+    policy_dir: Path, section: GenerateParams, tmp_path: Path, config: dict[str, Any], context: int | None
+) -> None:
+    settings = json.loads((policy_dir / "config.json").read_text()) | config
+    (tmp_path / "config.json").write_text(json.dumps(settings))  # and there is nothing else to be loaded
+    most = context or 10**6
+    assert folders.context(tmp_path) == context
+    with pytest.raises(EngineError, match="no tokenizer|cannot be loaded"):
+        refuse_long(tmp_path, replace(section, max_model_len=most), [])
+    if context:
+        with pytest.raises(ParamsError, match=rf"max_model_len {most + 1} is beyond the context of .*, {most} tokens"):
+            refuse_long(tmp_path, replace(section, max_model_len=most + 1), [])
 
 
 def test_the_longest_prompt_that_fits(policy_dir: Path, section: GenerateParams) -> None:

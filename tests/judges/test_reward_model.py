@@ -157,7 +157,7 @@ def test_sliding_windows_shorter_than_the_prompt(tokenizer_dir: Path, tiny: Para
     )
 
 
-@pytest.mark.parametrize("name", ["bert", "gpt2"])
+@pytest.mark.parametrize("name", ["bert", "gpt2", "deberta-v2"])
 def test_other_architectures_compute_rows_whole(
     name: str, tokenizer_dir: Path, tiny: Params, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,6 +94,11 @@ def test_an_unedited_copy_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
             "  max_tokens: 256",
             "(top): Value error, prompts.max_tokens: prompts of 256 tokens leave",
         ),
+        (
+            "  max_model_len: 256",
+            "  max_model_len: 257",
+            "(top): Value error, generate.max_model_len 257 is beyond train_sft.base.context 256",
+        ),
         ("  max_tokens: 128", "  max_tokens: 200", "(top): Value error, prompts.max_tokens: prompts of 200 tokens"),
         (
             "judges: [reward]\n  ensemble: null",
