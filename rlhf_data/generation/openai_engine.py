@@ -36,7 +36,7 @@ class OpenaiGenerator:
 
         try:
             served = [model.id async for model in client.models.list()]
-        except OpenAIError as error:
+        except (OpenAIError, AttributeError, TypeError, ValueError) as error:  # it answers, and not with a list
             raise self._failed(error) from error
         if self._model not in served:
             raise EngineError(
@@ -49,10 +49,10 @@ class OpenaiGenerator:
             f"vllm serve {self._model} --served-model-name {self._model} --max-model-len {self._section.max_model_len}"
         )
 
-    def _failed(self, error: Exception) -> EngineError:
+    def _failed(self, error: Exception, cure: str = "is the server running and healthy?") -> EngineError:
         return EngineError(
             f"generate.endpoint {self._section.endpoint}: {openai_client.cause(error)}\n"
-            f"  is the server running and healthy? {self._serve_command()}"
+            f"  {cure} {self._serve_command()}"
         )
 
     def generate(self, requests: Iterable[Request]) -> Iterator[tuple[int, Completion]]:
@@ -70,37 +70,39 @@ class OpenaiGenerator:
     async def _answer(
         self, client: Any, refusals: openai_client.Refusals, tokenized: TokenizedRequest
     ) -> tuple[int, Completion]:
-        from openai import BadRequestError, OpenAIError
+        from openai import APIStatusError, BadRequestError, OpenAIError
 
+        how = {"seed": tokenized.request.seed, "temperature": tokenized.request.temperature, "top_p": 1.0}
+        how |= {"max_tokens": self._section.max_tokens}
+        # a server's defaults are those of the checkpoint's generation_config.json
+        more = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
         try:
             answer = await client.chat.completions.create(
-                model=self._model,
-                messages=tokenized.request.prompt,
-                seed=tokenized.request.seed,
-                temperature=tokenized.request.temperature,
-                max_tokens=self._section.max_tokens,
-                top_p=1.0,
-                # a server's defaults are those of the checkpoint's generation_config.json
-                extra_body={"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0},
+                model=self._model, messages=tokenized.request.prompt, extra_body=more, **how
             )
-        except BadRequestError as error:  # of this prompt: others may be answered
-            if refusals.refused(openai_client.cause(error)):
-                return tokenized.position, NOTHING
-            raise self._failed(error) from error
         except (OpenAIError, ValueError) as error:  # the library hands broken JSON on as it is
+            if isinstance(error, APIStatusError) and openai_client.is_filtered(error):
+                refusals.filtered(openai_client.cause(error))
+                return tokenized.position, NOTHING
+            if isinstance(error, BadRequestError):  # of this prompt: others may be answered
+                if name := openai_client.refused_parameter(error, [*how, *more]):
+                    raise self._failed(
+                        error, f"it takes no {name}, which decides what is sampled: use vLLM's"
+                    ) from error
+                if refusals.refused(openai_client.cause(error)):
+                    return tokenized.position, NOTHING
             raise self._failed(error) from error
         try:
-            (choice,), usage = answer.choices, answer.usage
-            text, reason = choice.message.content or "", choice.finish_reason
-        except (AttributeError, TypeError, ValueError) as error:  # JSON of another layout, or no JSON
-            said = openai_client.line(str(answer))
-            raise self._failed(EngineError(f"its answer is no chat completion: {said!r}")) from error
-        if usage is None or usage.completion_tokens < 0:
-            raise EngineError(
-                f"{self._section.endpoint} does not say how many tokens it wrote (`usage`); use vLLM's server"
-            )
-        if reason == "content_filter":
-            refusals.refused("content_filter")
+            choice = openai_client.choice(answer)
+        except EngineError as error:
+            raise self._failed(error) from error
+        if why := openai_client.withheld(choice):
+            refusals.filtered(why)
             return tokenized.position, NOTHING
+        tokens = getattr(answer.usage, "completion_tokens", None)
+        if type(tokens) is not int or tokens < 0:
+            raise EngineError(
+                f"{self._section.endpoint} does not say how many tokens it wrote (`usage`)\n  use vLLM's server"
+            )
         refusals.answered()
-        return tokenized.position, checked(text, usage.completion_tokens, reason)
+        return tokenized.position, checked(openai_client.text(choice), tokens, choice.finish_reason)

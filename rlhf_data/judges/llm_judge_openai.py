@@ -16,6 +16,8 @@ from rlhf_data.params.judges import LlmJudge
 from rlhf_data.schemas import Message
 
 REFUSED: Any = object()  # instead of an answer: the server would not read these texts
+REASONING = "a model that reasons wants reasoning: true, with verdict: text"
+NO_PARAMETER = dict.fromkeys(("logprobs", "top_logprobs"), "ask for verdict: text")
 TOP = 20  # tokens whose log-probabilities a server is asked for: as many as OpenAI's and vLLM's give
 
 
@@ -50,37 +52,54 @@ class ServedLlmJudge:
         answer = await self._answer(client, messages)
         if answer is REFUSED:
             return place, math.nan
+        if answer is None:
+            self._refusals.answered()
+            return place, None
         try:
-            verdict = None if answer is None else self._verdict(answer.choices[0])
-        except (AttributeError, IndexError, TypeError) as error:  # JSON of another layout, or no JSON
-            raise self._failed(f"its answer is no chat completion: {openai_client.line(str(answer))!r}") from error
+            choice = openai_client.choice(answer)
+            if why := openai_client.withheld(choice):
+                self._refusals.filtered(why)
+                return place, math.nan
+            verdict = self._verdict(choice)
+        except EngineError as error:
+            raise self._failed(str(error)) from error
+        except (AttributeError, IndexError, TypeError, ArithmeticError) as error:  # log-probabilities of another layout
+            said = openai_client.line(str(answer))
+            raise self._failed(f"its answer is no chat completion: {said!r}") from error
         self._refusals.answered()
         return place, verdict
 
     async def _answer(self, client: Any, messages: list[Message]) -> Any:
-        from openai import BadRequestError, OpenAIError, RateLimitError
+        from openai import APIStatusError, BadRequestError, OpenAIError, RateLimitError
 
-        by_letter = {"logprobs": True, "top_logprobs": TOP, "max_tokens": 1}
-        how: dict[str, Any] = by_letter if self._judge.verdict == "logits" else {"max_tokens": self._judge.max_tokens}
-        how["temperature"] = 0.0
-        if self._judge.reasoning:  # such models draw at a temperature of their own, and count their thoughts
-            how = {"max_completion_tokens": self._judge.max_tokens}
+        how = self._how()
         try:
             return await client.chat.completions.create(model=self._judge.model, messages=messages, **how)
         except RateLimitError as error:
             raise self._failed(openai_client.cause(error), "lower the judge's batch_size, or wait") from error
-        except BadRequestError as error:
-            if error.code == "context_length_exceeded" or "maximum context length" in str(error):
-                return None
-            if self._refusals.refused(openai_client.cause(error)):
-                return REFUSED
-            raise self._failed(openai_client.cause(error)) from error
         except (OpenAIError, ValueError) as error:  # the library hands broken JSON on as it is
-            raise self._failed(openai_client.cause(error)) from error
+            why = openai_client.cause(error)
+            if isinstance(error, APIStatusError) and openai_client.is_filtered(error):
+                self._refusals.filtered(why)
+                return REFUSED
+            if isinstance(error, BadRequestError):
+                if error.code == "context_length_exceeded" or "maximum context length" in str(error):
+                    return None
+                if name := openai_client.refused_parameter(error, how):
+                    raise self._failed(f"takes no {name}: {why}", NO_PARAMETER.get(name, REASONING)) from error
+                if self._refusals.refused(why):
+                    return REFUSED
+            raise self._failed(why) from error
+
+    def _how(self) -> dict[str, Any]:
+        """What a request asks for beside its messages."""
+        if self._judge.reasoning:  # such models draw at a temperature of their own, and count their thoughts
+            return {"max_completion_tokens": self._judge.max_tokens}
+        if self._judge.verdict == "logits":
+            return {"logprobs": True, "top_logprobs": TOP, "max_tokens": 1, "temperature": 0.0}
+        return {"max_tokens": self._judge.max_tokens, "temperature": 0.0}
 
     def _verdict(self, choice: Any) -> float:
-        if choice.finish_reason == "content_filter":
-            return math.nan
         if self._judge.verdict == "text":
             return llm_judge_prompt.read(choice.message.content or "")
         if not choice.logprobs or not choice.logprobs.content:

@@ -192,7 +192,7 @@ def test_a_length_beyond_the_context_is_refused_before_anything_is_loaded(
     (tmp_path / "config.json").write_text(json.dumps(settings))  # and there is nothing else to be loaded
     most = context or 10**6
     assert folders.context(tmp_path) == context
-    with pytest.raises(EngineError, match="no tokenizer|cannot be loaded"):
+    with pytest.raises(EngineError, match=r"no tokenizer|cannot be loaded"):
         refuse_long(tmp_path, replace(section, max_model_len=most), [])
     if context:
         with pytest.raises(ParamsError, match=rf"max_model_len {most + 1} is beyond the context of .*, {most} tokens"):

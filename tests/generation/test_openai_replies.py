@@ -28,8 +28,8 @@ def said(text: str | None, *, finish: str = "stop", tokens: int = 3) -> dict[str
     return {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
 
 
-def refusal(message: str) -> Reply:
-    return 400, json.dumps({"error": {"message": message, "type": "invalid", "code": "content_filter"}}).encode()
+def refusal(message: str, *, code: str | None = "content_filter", param: str | None = None) -> Reply:
+    return 400, json.dumps({"error": {"message": message, "type": "invalid", "code": code, "param": param}}).encode()
 
 
 @pytest.fixture
@@ -89,11 +89,46 @@ def test_one_prompt_that_is_refused_is_counted_and_the_others_are_answered(
     assert "generate: 2 of 5 refused by the server: " in capsys.readouterr().out
 
 
+WITHHELD = said(None)
+WITHHELD["choices"][0]["message"]["refusal"] = "I would rather not."
+
+
+@pytest.mark.parametrize("withheld", [
+    refusal("not this"),
+    refusal("The response was filtered by the content management policy.", code=None),
+    (403, b'{"error": {"message": "Your input was flagged", "code": 403}}'),
+    (200, json.dumps(said(None, finish="content_filter")).encode()),
+    (200, json.dumps(WITHHELD).encode()),
+])  # fmt: skip
+@pytest.mark.parametrize("asked", ["b", "bg", "bbbbbg"])
+def test_a_refused_text_that_is_asked_alone_or_first_is_a_row(
+    serve: Any, policy_dir: Path, tiny: Params, asked: str, withheld: Reply, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endpoint = serve(policy_dir, lambda text: withheld if text == "b" else (200, json.dumps(said("A carp.")).encode()))
+    found = dict(generator(policy_dir, tiny, endpoint).generate(requests(*asked)))
+    assert [found[n].text for n in range(len(asked))] == ["" if one == "b" else "A carp." for one in asked]
+    assert f"generate: {asked.count('b')} of {len(asked)} refused by the server: " in capsys.readouterr().out
+
+
+def test_half_a_character_is_the_replacement_character(serve: Any, policy_dir: Path, tiny: Params) -> None:
+    endpoint = serve(policy_dir, lambda _: (200, json.dumps(said("half \ud83d, whole \U0001f41f")).encode()))
+    found = dict(generator(policy_dir, tiny, endpoint).generate(requests("a")))
+    assert found[0].text == "half \ufffd, whole \U0001f41f"
+
+
 @pytest.mark.parametrize(("reply", "quoted"), [
-    (refusal("no such parameter"), "no such parameter"),
+    (refusal("no such role", code=None), "no such role"),
+    (refusal("Unsupported parameter: 'max_tokens'", code="unsupported_parameter", param="max_tokens"),
+     "it takes no max_tokens, which decides what is sampled"),
+    (refusal("extra keys are not supported: top_k", code=None), "it takes no top_k"),
     ((200, b"<html>Welcome</html>"), "Welcome"),
     ((200, json.dumps({**said("x"), "choices": None}).encode()), "no chat completion"),
     ((200, json.dumps({**said("x"), "choices": []}).encode()), "no chat completion"),
+    ((200, json.dumps({"choices": None, "error": {"message": "asleep\nfor long", "code": 503}}).encode()),
+     r"no chat completion: 'asleep'\n"),
+    ((200, json.dumps({**said("x"), "choices": [{"message": {"content": 5}, "finish_reason": "stop"}]}).encode()),
+     "no chat completion"),
+    ((200, json.dumps({**said("x"), "usage": {"completion_tokens": "many"}}).encode()), "does not say how many tokens"),
     ((200, json.dumps({**said("x"), "usage": None}).encode()), "does not say how many tokens"),
     ((200, json.dumps(said("x", tokens=-1)).encode()), "does not say how many tokens"),
     ((500, b"broken pipe"), "broken pipe"),

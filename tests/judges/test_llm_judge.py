@@ -139,6 +139,11 @@ def refused(status: int, message: str, *, code: str | None = None, wait: str | N
     return Reply(status, json.dumps(body).encode(), headers=(("retry-after", wait),) if wait else ())
 
 
+WITHHELD = Reply(
+    200, completion(None).body.replace(b'"content": null', b'"content": null, "refusal": "I would rather not."')
+)
+
+
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_verdicts_are_the_models_own(policy_dir: Path, tiny: Params, local: LlmJudge, batch_size: int) -> None:
     import torch
@@ -206,13 +211,15 @@ def test_answers_without_a_letter_are_no_verdict(
         (
             completion("C", ("C", 0.9), ("Both", 0.1)),
             completion(None, finish="content_filter"),
+            WITHHELD,
+            refused(400, "not this", code="content_filter"),
             refused(400, "This model's maximum context length is 8 tokens."),
             refused(400, "too long", code="context_length_exceeded"),
         )
     ):
         judge = served(local, serve(lambda _, reply=reply: reply), tmp_path / str(number))
         assert all(map(math.isnan, judge.prefer(COMPARISONS[:2])))
-        long = 2 if reply.status == 400 else 0
+        long = 2 if b"long" in reply.body or b"length" in reply.body else 0
         assert f"no verdict on 2 of 2 comparisons, {long} of them too long" in capsys.readouterr().out
 
 
@@ -229,6 +236,14 @@ def test_answers_without_a_letter_are_no_verdict(
         (refused(401, f"Incorrect API key: {KEY}"), "<key>"),
         (refused(400, "logprobs is not known"), "logprobs is not known"),
         (refused(404, "no model owl"), "no model owl"),
+        (Reply(200, b'{"choices": null, "error": {"message": "asleep", "code": 503}}'), "no chat completion: 'asleep'"),
+        (
+            refused(400, "'max_tokens' is not supported with this model.", code="unsupported_parameter"),
+            "takes no max_tokens: ",
+        ),
+        (refused(400, "'temperature' does not support 0.0", code="unsupported_value"), "wants reasoning: true"),
+        (refused(400, "unknown field: top_logprobs"), "ask for verdict: text"),
+        (Reply(200, completion("A", ("A", 1.0)).body.replace(b"0.0", b"1e5")), "its answer is no chat completion"),
         (refused(500, "broken"), "broken"),
         (refused(503, "asleep"), "asleep"),
     ],
