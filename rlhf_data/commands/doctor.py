@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -128,13 +129,17 @@ def _remotes(repo: Any) -> Iterator[Finding]:
 
 
 def _remote(repo: Any, name: str) -> Finding:
+    url = masking.url(repo.config["remote"][name]["url"])
+    try:
+        _ = urlsplit(repo.config["remote"][name]["url"]).port
+    except ValueError:  # whose message, and DVC's, quote a part of the password
+        return "problem", f"remote {name} ({url}): no URL — the @, / and ? of a password are URL-encoded: %40, %2F, %3F"
     try:
         remote = repo.cloud.get_remote(name)
         there = remote.fs.exists(remote.path)
         list(remote.fs.ls(remote.path, detail=False)) if there else None  # a bucket may be seen and yet not be read
     except Exception as error:  # every kind of remote has errors of its own
         return "problem", f"remote {name}: {_line(error)} — its url and credentials: `dvc config --list --show-origin`"
-    url = masking.url(repo.config["remote"][name]["url"])
     if not there:
         return "warning", f"remote {name} ({url}): nothing there yet — `dvc push --remote {name}` fills it"
     if not repo.config["remote"][name].get("verify"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,23 @@ def test_remotes_out_of_reach_empty_or_unverified_are_said(project: Path, tmp_pa
     (problem,) = found["problem"]
     assert problem.startswith("remote far: ")
     assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize("url", [
+    "ssh://zoo:sec@ret@127.0.0.1:9/store",
+    "ssh://zoo:sec@/ret@127.0.0.1:9/store",
+    "https://127.0.0.1:9/store?sig=secret&se=2",
+    "http://zoo:secret@127.0.0.1:9/store#secret",
+    "webdav://zoo:se/cret@127.0.0.1:9/store?token=secret",
+    "s3://zoo:se?cret@127.0.0.1:9",
+    "nowhere://zoo:se@cret@zoo",
+])  # fmt: skip
+def test_what_a_remote_hides_is_not_said(project: Path, url: str, refused: Callable[..., None]) -> None:
+    (project / ".dvc/config").write_text(f'[\'remote "far"\']\n    url = "{url}"\n')
+    said = command("doctor", cwd=project, code=int(not url.startswith("http")))
+    assert "remote far" in said
+    assert not re.search(r"sec@|ret@|cret|se@|se/|se\?", said), said
+    refused("secrets of remotes that doctor meets")
 
 
 def test_no_remote_and_nothing_run_are_warnings(project: Path) -> None:
