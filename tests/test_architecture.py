@@ -26,6 +26,7 @@ PLUMBING = {
     "cli",
     "errors",
     "hashing",
+    "masking",
     "schemas",
     "params",
     "storage",

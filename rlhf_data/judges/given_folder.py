@@ -17,13 +17,12 @@ import polars as pl
 from rlhf_data.errors import EngineError
 from rlhf_data.hashing import conversation_id
 from rlhf_data.judges.recorded import SCORES, text_id
+from rlhf_data.models import folders, loading
 from rlhf_data.params.judges import RecordedJudge, RewardJudge
 from rlhf_data.schemas import RecordedScores
 from rlhf_data.sources import chats, fields, readers, unread
 from rlhf_data.sources.records import BadRecord
 from rlhf_data.storage import tables
-
-WEIGHTS = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]  # of a hub's repository; no code, no pickles
 
 
 def save(judge: RewardJudge | RecordedJudge, folder: Path) -> None:
@@ -34,7 +33,7 @@ def save(judge: RewardJudge | RecordedJudge, folder: Path) -> None:
     elif judge.model is None:
         raise EngineError("a reward judge without `model` is trained here\n  name it in `given_judges` with a model")
     elif Path(judge.model).is_dir():
-        shutil.copytree(judge.model, folder)
+        shutil.copytree(loading.opened(judge.model, None), folder)
     else:
         _download(judge.model, judge.revision, folder)
 
@@ -87,7 +86,11 @@ def _download(model: str, revision: str | None, folder: Path) -> None:
     from huggingface_hub import snapshot_download
 
     try:
-        snapshot_download(model, revision=revision, local_dir=folder, allow_patterns=WEIGHTS)
+        wanted = loading.FILES + loading.WEIGHTS
+        snapshot_download(
+            model, revision=revision, local_dir=folder, allow_patterns=wanted, ignore_patterns=loading.COPIES
+        )
     except (OSError, ValueError) as error:
         raise EngineError(f"{model}: no folder, and the hub does not give it: {error}") from error
     shutil.rmtree(folder / ".cache", ignore_errors=True)  # the hub's bookkeeping, another one each time
+    folders.refuse_strange(folder)

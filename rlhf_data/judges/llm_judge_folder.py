@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rlhf_data.errors import EngineError
+from rlhf_data.models import loading
 from rlhf_data.params.judges import LlmJudge
 
 NAMED = "judge.json"
@@ -23,7 +24,7 @@ def save(judge: LlmJudge, initial: Path, folder: Path) -> None:
     if judge.engine == "openai":
         _name({"endpoint": judge.endpoint, "model": judge.model}, folder)
     elif local.is_dir():
-        shutil.copytree(local, folder)
+        shutil.copytree(loading.opened(local, None), folder)
     elif judge.model.count("/") <= 1:
         _name({"model": judge.model, "revision": judge.revision or _commit(judge.model)}, folder)
     else:

@@ -11,13 +11,17 @@ import shutil
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rlhf_data.errors import EngineError
+from rlhf_data.judges import given_folder, llm_judge_folder
 from rlhf_data.models import checkpoints, loading, trial
+from rlhf_data.params.judges import LlmJudge, RewardJudge
+from rlhf_data.params.profiles import Params
 
 ROOT = Path(__file__).parents[2]
 ONE_LINE = re.compile(r"\A[^\n]+\n  [^\n]+\Z")
@@ -305,6 +309,21 @@ def test_what_is_not_needed_is_not_run(folder: Path, name: str, refused: Callabl
     used(folder)
     assert not list(folder.parent.rglob("ran"))
     refused("model folders: code beside a known model")
+
+
+@pytest.mark.parametrize("name", ["weights linked", "settings linked", "folder linked", "pipe"])
+def test_a_judge_s_folder_takes_nothing_from_elsewhere(
+    folder: Path, tiny: Params, name: str, refused: Callable[..., None]
+) -> None:
+    HOSTILE["files elsewhere"][name][0](folder)
+    prompted = tiny.judges["prompted"]
+    assert isinstance(prompted, LlmJudge)
+    with pytest.raises(EngineError, match=HOSTILE["files elsewhere"][name][1]):
+        given_folder.save(RewardJudge(kind="reward", model=str(folder)), folder.parent / "judge")
+    with pytest.raises(EngineError, match=HOSTILE["files elsewhere"][name][1]):
+        llm_judge_folder.save(replace(prompted, model=str(folder)), folder.parent / "iter0", folder.parent / "judge")
+    assert not (folder.parent / "judge").exists()
+    refused("model folders: copies of a judge", 2)
 
 
 def test_a_model_of_the_hub_is_looked_at_as_a_folder_is(
