@@ -36,7 +36,12 @@ class OpenaiGenerator:
 
         try:
             served = [model.id async for model in client.models.list()]
-        except (OpenAIError, AttributeError, TypeError, ValueError) as error:  # it answers, and not with a list
+        except (
+            OpenAIError,
+            AttributeError,
+            TypeError,
+            *openai_client.NO_JSON,
+        ) as error:  # it answers, and not with a list
             raise self._failed(error) from error
         if self._model not in served:
             raise EngineError(
@@ -80,7 +85,7 @@ class OpenaiGenerator:
             answer = await client.chat.completions.create(
                 model=self._model, messages=tokenized.request.prompt, extra_body=more, **how
             )
-        except (OpenAIError, ValueError) as error:  # the library hands broken JSON on as it is
+        except (OpenAIError, *openai_client.NO_JSON) as error:
             if isinstance(error, APIStatusError) and openai_client.is_filtered(error):
                 refusals.filtered(openai_client.cause(error))
                 return tokenized.position, NOTHING

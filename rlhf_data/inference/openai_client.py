@@ -17,6 +17,7 @@ from rlhf_data import masking
 from rlhf_data.errors import EngineError
 
 RETRIES = 5
+NO_JSON = (ValueError, RecursionError)  # of an answer that is broken or too deep: the library hands them on as they are
 QUOTED = 300  # characters of a server's words in a message
 # what servers call a text that they would not read
 FILTERS = ("content_filter", "content_policy_violation", "data_inspection_failed", "invalid_prompt")

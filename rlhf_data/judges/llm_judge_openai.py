@@ -15,7 +15,7 @@ from rlhf_data.judges import llm_judge_prompt
 from rlhf_data.params.judges import LlmJudge
 from rlhf_data.schemas import Message
 
-REFUSED: Any = object()  # instead of an answer: the server would not read these texts
+REFUSED, TOO_LONG = object(), object()  # instead of an answer: the server would not, or could not, read these texts
 REASONING = "a model that reasons wants reasoning: true, with verdict: text"
 NO_PARAMETER = dict.fromkeys(("logprobs", "top_logprobs"), "ask for verdict: text")
 TOP = 20  # tokens whose log-probabilities a server is asked for: as many as OpenAI's and vLLM's give
@@ -52,7 +52,7 @@ class ServedLlmJudge:
         answer = await self._answer(client, messages)
         if answer is REFUSED:
             return place, math.nan
-        if answer is None:
+        if answer is TOO_LONG:
             self._refusals.answered()
             return place, None
         try:
@@ -77,14 +77,14 @@ class ServedLlmJudge:
             return await client.chat.completions.create(model=self._judge.model, messages=messages, **how)
         except RateLimitError as error:
             raise self._failed(openai_client.cause(error), "lower the judge's batch_size, or wait") from error
-        except (OpenAIError, ValueError) as error:  # the library hands broken JSON on as it is
+        except (OpenAIError, *openai_client.NO_JSON) as error:
             why = openai_client.cause(error)
             if isinstance(error, APIStatusError) and openai_client.is_filtered(error):
                 self._refusals.filtered(why)
                 return REFUSED
             if isinstance(error, BadRequestError):
                 if error.code == "context_length_exceeded" or "maximum context length" in str(error):
-                    return None
+                    return TOO_LONG
                 if name := openai_client.refused_parameter(error, how):
                     raise self._failed(f"takes no {name}: {why}", NO_PARAMETER.get(name, REASONING)) from error
                 if self._refusals.refused(why):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Two busy-waiting OpenMP threads on a machine with other work are ten times slower than one
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["USE_HUB_KERNELS"] = "NO"  # transformers would run code of the hub for some models
 
 
 def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:

@@ -18,6 +18,7 @@ import pytest
 
 from rlhf_data.errors import EngineError
 from rlhf_data.generation.openai_engine import OpenaiGenerator
+from rlhf_data.inference import openai_client
 from rlhf_data.inference.protocols import Request, ResponsePair
 from rlhf_data.judges.llm_judge_openai import ServedLlmJudge
 from rlhf_data.params.judges import LlmJudge
@@ -168,3 +169,38 @@ def test_an_echo_of_the_key_is_masked_in_one_line(
         assert not any(KEY[at : at + 8].lower() in letters for at in range(8, len(KEY) - 7)), said
         assert base64.b64encode(KEY.encode()).decode()[:8].lower() not in letters
     refused("servers: echoes of the key", len(tried))
+
+
+ODD: dict[str, Reply] = {
+    "deep": (200, b"[" * 10**5, {}),
+    "deep object": (200, b'{"choices": ' + b'{"a": ' * 10**5, {}),
+    "no UTF-8": (200, b'{"choices": "\xff\xfe"}', {}),
+    "an unknown charset": (200, b"{}", {"content-type": "application/json; charset=zoo"}),
+    "broken gzip": (200, b"no gzip", {"content-encoding": "gzip"}),
+    "an unknown encoding": (200, b"{}", {"content-encoding": "zoo"}),
+    "no body": (204, b"", {}),
+    "null": (200, b"null", {}),
+    "a number": (200, b"1e999", {}),
+    "cut": (200, b'{"choices"', {"content-length": "10000"}),
+    "a status of its own": (299, b"", {}),
+    "an error of its own": (499, b"\x00\x1b[2J", {}),
+    "choices of null": (200, b'{"choices": [null]}', {}),
+    "an empty list": (200, b'{"choices": []}', {}),
+    "an object for choices": (200, b'{"choices": {"0": 1}}', {}),
+    "an error beside": (200, b'{"choices": null, "error": {"message": {"a": [1]}}}', {}),
+    "an error in words": (200, b'{"choices": null, "error": "asleep"}', {}),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_answer_is_one_line(
+    serve: Any, asked: dict[str, Callable[[str], object]], name: str, refused: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(openai_client, "RETRIES", 0)
+    tried = [(ask, serve(ODD[name])) for ask in asked.values()] + [(asked["generator"], serve(ODD[name], ODD[name]))]
+    for ask, server in tried:
+        with pytest.raises(EngineError, match=ONE_LINE) as caught:
+            ask(server.url)
+        assert str(caught.value).replace("\n", "").isprintable()
+    refused("servers: odd answers", len(tried))
