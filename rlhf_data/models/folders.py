@@ -123,7 +123,9 @@ def refuse_counts(folder: Path, most: int) -> None:
     """Raises `EngineError` where config.json asks for more than `most` layers, experts or labels."""
     for key, value in _named(settings(folder, CONFIG)):
         if COUNTS.search(key) and type(value) is int and value > most:
-            raise EngineError(f"{folder / CONFIG}: {key} {value}, and {most} are many for its weights\n  correct it")
+            raise EngineError(
+                f"{folder / CONFIG}: {key} is {value}, and its weights are of {most} at most\n  correct it"
+            )
 
 
 def _refuse_links(folder: Path) -> None:

@@ -189,8 +189,8 @@ HOSTILE: dict[str, dict[str, tuple[Callable[[Path], None], str]]] = {  # by kind
     "sizes": {
         "vocabulary": (config(vocab_size=2**32), "config.json describes 274877"),
         "width": (config(intermediate_size=2**33), "config.json describes 1649267"),
-        "layers": (config(num_hidden_layers=10**9), "num_hidden_layers 1000000000"),
-        "labels": (config(num_labels=10**9), "num_labels 1000000000"),
+        "layers": (config(num_hidden_layers=10**9), "num_hidden_layers is 1000000000"),
+        "labels": (config(num_labels=10**9), "num_labels is 1000000000"),
         "a terabyte": (sparse, "this machine has"),
     },
     "quantisation": {
