@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,20 @@ LARGEST = 2**27  # bytes of a file of settings
 STORE = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$|/blobs/[0-9a-f]{40}(?:[0-9a-f]{24})?$")
 COUNTS = re.compile(r"(^|_)(layers?|blocks|experts|labels)$")  # settings that say how often a part of the model is made
 MOST = 10_000  # of any such part
+STRANGE: list[tuple[Callable[[str, Any], bool], str]] = [  # settings of config.json, and what is said of them
+    (
+        lambda key, value: key == "quantization_config",
+        "says that its weights are quantised, not fp32 or bf16\n  name the model it was made of",
+    ),
+    (
+        lambda key, value: key.endswith("_implementation") and "/" in json.dumps(value),
+        "names code of the hub\n  such code is never run here: take the setting out",
+    ),
+    (
+        lambda key, value: key == "transformers_weights",
+        "names other weights\n  call them model.safetensors",
+    ),
+]
 CONTEXTS = ("max_position_embeddings", "n_positions", "max_seq_len")
 
 
@@ -42,17 +56,10 @@ def refuse_strange(folder: Path) -> None:
         )
     for name in SETTINGS:
         settings(folder, name)
-    if "quantization_config" in (config := settings(folder, CONFIG)):
-        raise EngineError(
-            f"{folder / CONFIG}: its weights are quantised, not fp32 or bf16\n  name the model it was made of"
-        )
-    for key, value in _named(config):
-        if key.endswith("_implementation") and "/" in json.dumps(value):
-            raise EngineError(
-                f"{folder / CONFIG}: {key} names code of the hub\n  such code is never run here: take the setting out"
-            )
-    if "transformers_weights" in config:
-        raise EngineError(f"{folder / CONFIG}: transformers_weights names other weights\n  call them model.safetensors")
+    for key, value in _named(settings(folder, CONFIG)):
+        for found, why in STRANGE:
+            if value and found(key, value):
+                raise EngineError(f"{folder / CONFIG}: {key} {why}")
     refuse_counts(folder, MOST)
     generation_ends(folder)
 

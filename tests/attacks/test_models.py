@@ -195,6 +195,7 @@ HOSTILE: dict[str, dict[str, tuple[Callable[[Path], None], str]]] = {  # by kind
     },
     "quantisation": {
         "unknown": (config(quantization_config={"quant_method": "zoo"}), "its weights are quantised"),
+        "inside": (config(text_config={"quantization_config": {"quant_method": "zoo"}}), "weights are quantised"),
         "code": (config(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}), "are quantised"),
     },
     "weights": {
@@ -288,6 +289,7 @@ FORMS: dict[str, Callable[[Path], None]] = {  # a model that transformers knows,
     "model": code("AutoModelForCausalLM"),
     "config": code("AutoConfig"),
     "tokenizer": code("AutoTokenizer", file="tokenizer_config.json"),
+    "no quantisation": config(quantization_config=None, transformers_weights=None),
     "generate": both(code(), other("generation_config.json", custom_generate=".")),
     "training arguments": written("training_args.bin", lambda old: b"cbuiltins\nopen\n(S'ran'\nS'w'\ntR."),
     "cache's link": lambda folder: cached(folder, "files/md5/0a/0123456789abcdef0123456789abcd"),
