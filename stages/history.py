@@ -14,10 +14,8 @@ def main(previous: Path, pairs: Path, reference: Path, iteration: str, out: Path
     section, policy = profile.history, profile.train_policy
     job = fingerprints.reference(reference, policy)
     wanted = history.referred(tables.read(pairs, Pairs), job=job)
-    work = journal.JOURNAL / "reference"
-    logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=work)
-
     with journal.opened(out, History, job=job, on=history.REFERRED, values=LOGPS, fresh=section.fresh) as rows:
+        logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=rows.scratch)
         rows.keep(history.with_reference(rows.missing(wanted), logps, part_pairs=section.part_pairs))
         part = rows.fill(wanted).select(History.column_names())
         tables.write_parts([(iteration, part)], out, History, after=previous)

@@ -21,10 +21,8 @@ def main(mix: Path, reference: Path, out: Path) -> None:
     print(f"{pairs.height} offline pairs, dropped {long} (too_long_to_train)", flush=True)
     job = fingerprints.reference(reference, policy)
     wanted = history.referred(pairs, job=job)
-    work = journal.JOURNAL / "reference"
-    logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=work)
-
     with journal.opened(out, History, job=job, on=history.REFERRED, values=LOGPS, fresh=section.fresh) as rows:
+        logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=rows.scratch)
         rows.keep(history.with_reference(rows.missing(wanted), logps, part_pairs=section.part_pairs))
         tables.write_parts([("iter0", rows.fill(wanted).select(History.column_names()))], out, History)
 

@@ -29,6 +29,7 @@ MODULES = {  # by the subcommand's name
     "explore": "explore",
     "inspect": "inspect",
     "new-profile": "new_profile",
+    "clean": "clean",
 }
 
 

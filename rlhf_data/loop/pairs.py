@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from rlhf_data.errors import TableError
-from rlhf_data.hashing import normal_forms
+from rlhf_data.hashing import content_id, normal_forms
 
 IS_EMPTY = pl.col("response").str.strip_chars() == ""
 IS_TRUNCATED = pl.col("finish_reason") == "length"
@@ -27,7 +27,11 @@ BESIDE = (
 
 
 def with_rewards(generations: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
-    """Each response with its reward; raises `TableError` unless they match one to one."""
+    """Each response with its reward.
+
+    Raises `TableError` unless they match one to one, and each reward was given to this very text in this iteration:
+    a key alone would not tell when responses, or rewards, are those of another run.
+    """
     key = ["prompt_id", "sample"]
     unscored = generations.join(rewards, on=key, how="anti").height
     unknown = rewards.join(generations, on=key, how="anti").height
@@ -36,7 +40,15 @@ def with_rewards(generations: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFra
             f"generations and rewards do not match: {unscored} responses have no reward, "
             f"{unknown} rewards have no response\n  `dvc repro` scores again"
         )
-    return generations.join(rewards.select(*key, "reward"), on=key, how="left", validate="1:1", maintain_order="left")
+    given = rewards.select(*key, "reward", "response_id", given_in="iteration")
+    scored = generations.join(given, on=key, how="left", validate="1:1", maintain_order="left")
+    texts = pl.Series([content_id(text) for text in scored["response"]], dtype=pl.String)
+    if other := ((scored["response_id"] != texts) | (scored["iteration"] != scored["given_in"])).sum():
+        raise TableError(
+            f"{other} of {scored.height} rewards were given to another text, or in another iteration, than the "
+            "response beside them\n  `dvc repro` scores again"
+        )
+    return scored.drop("response_id", "given_in")
 
 
 def best_worst(

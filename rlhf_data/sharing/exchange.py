@@ -15,6 +15,7 @@ from rlhf_data.cleaning.growing import Growing
 from rlhf_data.cleaning.validation import check_response
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import content_id, conversation_id
+from rlhf_data.loop import pairs
 from rlhf_data.schemas import Generations, Message, Prompts, Rejects, Rewards
 from rlhf_data.sources import chats, fields, markup, unread
 from rlhf_data.sources.records import BadRecord, Response
@@ -45,14 +46,15 @@ def _turn(column: str) -> pl.Expr:
 
 
 def scored_records(prompts: pl.DataFrame, generations: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
-    """One row per prompt (`SCORED`), responses by sample; raises `TableError` unless the tables match one to one."""
-    key = ["prompt_id", "sample"]
-    said = generations.select(*key, "response").join(rewards.select(*key, "reward"), on=key, how="full", coalesce=True)
+    """One row per prompt (`SCORED`), responses by sample.
+
+    Raises `TableError` unless the tables match one to one, and each reward was given to the text beside it.
+    """
+    said = pairs.with_rewards(generations, rewards)
     asked = prompts.select("prompt_id", "prompt").with_row_index("order")
     found = said.join(asked, on="prompt_id", how="left", validate="m:1").sort("order", "sample")
-    for column, what in (("response", "rewards"), ("reward", "responses"), ("prompt", "responses")):
-        if broken := found[column].null_count():
-            raise TableError(f"{broken} {what} have no {column}\n  `dvc repro` makes tables that match")
+    if broken := found["prompt"].null_count():
+        raise TableError(f"{broken} responses have no prompt\n  `dvc repro` makes tables that match")
     return found.group_by("order", maintain_order=True).agg(
         pl.col("prompt").first(), pl.col("response").alias("responses"), pl.col("reward").alias("rewards")
     )[list(SCORED)]

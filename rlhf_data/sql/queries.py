@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import TableError
+from rlhf_data.storage import seals
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,6 +33,8 @@ def run(name: str, tables: Mapping[str, Source], **params: Any) -> pl.DataFrame:
     with duckdb.connect(config={"python_enable_replacements": False}) as db:
         try:
             for table, source in tables.items():
+                for file in _files(source):
+                    seals.refuse_changed(file)
                 db.read_parquet(_globs(source)).create_view(table)
             answer: pl.DataFrame = db.sql(query, params=params or None).pl()
         except duckdb.Error as error:
@@ -54,3 +57,10 @@ def text(name: str) -> str:
 def _globs(source: Source) -> list[str]:
     sources = [source] if isinstance(source, Path | str) else source
     return [str(one / "*.parquet") if isinstance(one, Path) and one.is_dir() else str(one) for one in sources]
+
+
+def _files(source: Source) -> list[Path]:
+    """The files that a source names; what a pattern names is not looked at."""
+    sources = [source] if isinstance(source, Path | str) else source
+    paths = [one for one in sources if isinstance(one, Path)]
+    return [file for one in paths for file in (one.glob("*.parquet") if one.is_dir() else [one])]

@@ -1,7 +1,7 @@
 """Rows that cost hours are computed once: others come from the table's previous version, or from an interrupted run.
 
 A journal is a folder of finished rows outside every output, `data/.journal/<table>-<name>-<job>/`. Its parts bear the
-hash of their bytes as names, so that a damaged one is never used.
+hash of their bytes as names, so that a damaged one is never used. It goes when DVC holds the output (`finished.py`).
 """
 
 from __future__ import annotations
@@ -18,26 +18,37 @@ import dataframely as dy
 import polars as pl
 
 from rlhf_data.errors import TableError
-from rlhf_data.storage import locks, revisions
+from rlhf_data.storage import finished, locks, revisions
 from rlhf_data.storage.atomic import atomically
 
 # Unfinished work, outside every output; of the project itself where DVC runs an experiment in a copy that it deletes
-JOURNAL = Path(os.path.relpath(os.environ.get("DVC_ROOT", "."))) / "data/.journal"
+FOLDER = "data/.journal"
+JOURNAL = Path(os.path.relpath(os.environ.get("DVC_ROOT", "."))) / FOLDER
 
+SCRATCH = "scratch"  # in a journal, of no worth later: copies of the table's previous version, files of a library
 KEYS = ["low", "high"]  # hash of what decides a row
 PLACES = {"file": pl.UInt32, "place": pl.UInt32}
 
 
 @contextmanager
-def folder(name: str, job: str, *, of: Path) -> Iterator[Path]:
-    """A folder for unfinished work on the output `of`; it is removed when the block ends well.
+def folder(name: str, job: str, *, of: Path, keep: bool = True) -> Iterator[Path]:
+    """A folder for work on the output `of`, which must be there when the block ends.
 
-    Raises `StorageError` where another process does the same work.
+    It stays until DVC holds that output, and goes with one of the next stages that has work of its own, or with
+    `rlhf-data clean`; at once without `keep`, or outside any DVC project. Raises `StorageError` where another process
+    does the same work.
     """
     path = JOURNAL / f"{name}-{job}"
+    if locks.is_first():
+        finished.clean(JOURNAL)
     with locks.held(path.with_suffix(".lock"), f"the work on {of}"):
         yield path
-        if locks.is_first():
+        if not locks.is_first():
+            return
+        shutil.rmtree(path / SCRATCH, ignore_errors=True)
+        if keep and Path(".dvc").is_dir() and path.is_dir() and any(path.iterdir()):
+            finished.record(path, of)
+        else:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -48,16 +59,16 @@ def opened(
     """What is finished of the table at `out`: of each row the columns that decide it (`on`), and those computed.
 
     With `fresh`, rows of the previous version are not used, nor those of an interrupted run that was not fresh. When
-    the block ends well, the table is there and its journal goes. Raises `StorageError` where another process does the
+    the block ends well, the table is there. Raises `StorageError` where another process does the
     same work, or a remote with the previous version cannot be reached.
     """
     parts = out.with_suffix("").parts
     name = "-".join(parts[parts.index("data") + 1 :] if "data" in parts else parts[-2:])
-    with folder(name, f"{job}-fresh" if fresh else job, of=out) as path:
+    with folder(name, f"{job}-fresh" if fresh else job, of=out, keep=not fresh) as path:
         if fresh:
             print(f"{out}: fresh: true, so rows of its previous version are computed anew", flush=True)
         rows = Rows(path, schema, on=on, values=values)
-        for previous in [] if fresh else revisions.fetch_previous(out, path / "previous"):
+        for previous in [] if fresh else revisions.fetch_previous(out, path / SCRATCH):
             rows.reuse(previous)
         for part in sorted(path.glob("[!.]*.parquet")):
             rows.recover(part)
@@ -68,6 +79,7 @@ class Rows:
     """The finished rows of one table, in files; memory holds a hash of what decides a row, and its position."""
 
     def __init__(self, folder: Path, schema: type[dy.Schema], *, on: Sequence[str], values: Sequence[str]) -> None:
+        self.scratch = folder / SCRATCH
         self._folder = folder
         types = schema.create_empty().schema
         self._on = pl.Schema({name: types[name] for name in on})

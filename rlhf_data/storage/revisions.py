@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,20 @@ def files_at(project: Path, revision: str, folders: Iterable[str], *, fetch: boo
     """The Parquet files that DVC tracked in `folders` at a Git revision, by name → where the cache keeps their bytes.
 
     Names and folders are relative to the project; nothing is checked out. What the cache lacks comes from the remote,
-    in a clone that has pulled nothing too, is held against its md5 and kept in the cache; with `fetch` off such a path
-    is one where nothing lies. Raises `StorageError` where there is no such revision, or the bytes are nowhere.
+    in a clone that has pulled nothing too, and is kept in the cache; every file is held against its md5. With `fetch`
+    off, a path is one where nothing may lie, and no file is read. Raises `StorageError` where there is no such
+    revision, or the bytes are nowhere or damaged.
     """
     with opened(project, revision) as repo:
         tracked, found = repo.datafs, {}
         for folder in folders:
             for name in _tracked(tracked, folder, revision):
-                kept = Path(repo.cache.local.oid_to_path(tracked.checksum(name)))
+                md5 = tracked.checksum(name)
+                kept = Path(repo.cache.local.oid_to_path(md5))
                 if fetch and not kept.exists():
                     _fetch(repo, name, revision)
+                elif fetch and _hashed(kept, kept.stat().st_mtime_ns) != md5:
+                    raise _damaged(name.strip("/"), revision)
                 found[name.strip("/")] = kept
     return found
 
@@ -43,9 +48,7 @@ def checkout(project: Path, paths: list[str], *, at: str, into: Path) -> list[Pa
             names = list(tracked.find(path)) if tracked.exists(path) else []
             for name in names:
                 if not _copied(tracked, name, into / name.lstrip("/")):
-                    raise StorageError(
-                        f"{name} at {at}: damaged\n  `rlhf-data verify --at {at}` says where, and how to mend it"
-                    )
+                    raise _damaged(name, at)
             if names:
                 found.append(into / path)
     return found
@@ -137,6 +140,10 @@ def _copied(tracked: Any, name: str, to: Path) -> bool:
     return md5 is None or md5_of(to) == md5
 
 
+def _damaged(name: str, at: str) -> StorageError:
+    return StorageError(f"{name} at {at}: damaged\n  `rlhf-data verify --at {at}` says where, and how to mend it")
+
+
 def _nowhere(error: BaseException | None) -> str:
     lost = "neither in the cache nor on the remote"
     found = lost if error is None or isinstance(error, FileNotFoundError) else f"{lost}: {error}"
@@ -199,3 +206,8 @@ def md5_of(path: Path) -> str:
     """The hash that names an object of DVC's."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
+
+
+@lru_cache(maxsize=4096)  # the page asks again and again
+def _hashed(path: Path, _written: int) -> str:
+    return md5_of(path)

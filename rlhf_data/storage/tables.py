@@ -14,6 +14,7 @@ import dataframely as dy
 import polars as pl
 
 from rlhf_data.errors import TableError
+from rlhf_data.storage import seals
 from rlhf_data.storage.atomic import atomically
 
 S = TypeVar("S", bound=dy.Schema)
@@ -22,11 +23,14 @@ S = TypeVar("S", bound=dy.Schema)
 def read(path: Path, schema: type[S], *, rows: slice = slice(None)) -> dy.DataFrame[S]:
     """The table at `path`, or some of its rows, each checked.
 
-    Raises `TableError` when it is absent, is not Parquet, lacks a column or breaks a rule.
+    Raises `TableError` when it is absent, damaged, is not Parquet, lacks a column or breaks a rule.
     """
+    files = _files(path)
+    for part in files:
+        seals.refuse_changed(part)
     try:
-        table = pl.concat([pl.scan_parquet(part) for part in _files(path)])[rows].collect()
-    except pl.exceptions.PolarsError as error:
+        table = pl.concat([pl.scan_parquet(part) for part in files])[rows].collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise TableError(f"{path}: cannot be read as one Parquet table: {error}") from error
     return check(table, schema, path)
 
@@ -89,8 +93,9 @@ def write(table: pl.DataFrame, path: Path, schema: type[dy.Schema]) -> None:
 
 
 def to_parquet(table: pl.DataFrame, path: Path) -> None:
-    """The same bytes for the same rows, whatever chunks polars made: their number follows its threads."""
-    table.rechunk().write_parquet(path, compression="zstd")
+    """The same bytes for the same rows, whatever chunks polars made: their number follows its threads; sealed."""
+    table.rechunk().write_parquet(path, compression="zstd", metadata=seals.METADATA)
+    seals.seal(path)
 
 
 def write_parts(

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from rlhf_data.errors import TableError
+from rlhf_data.hashing import content_id
 from rlhf_data.loop.pairs import best_worst, in_parts, with_rewards
 from rlhf_data.schemas import Generations, Pairs, Rewards
 from rlhf_data.storage import tables
@@ -18,7 +19,7 @@ PROMPT = [{"role": "user", "content": "Name a fish."}]
 Row = tuple[str, int, str, float] | tuple[str, int, str, float, str]
 
 
-def scored(rows: list[Row]) -> pl.DataFrame:
+def unjoined(rows: list[Row]) -> tuple[pl.DataFrame, pl.DataFrame]:
     generations = pl.DataFrame(
         [
             (prompt_id, sample, 3, response, len(response), 4, (*more, "stop")[0], 1.0, 0, "j")
@@ -27,8 +28,15 @@ def scored(rows: list[Row]) -> pl.DataFrame:
         schema=Generations.create_empty().schema,
         orient="row",
     )
-    rewards = [(prompt_id, sample, 3, "reward", "x", reward, "j") for prompt_id, sample, _, reward, *_ in rows]
-    return with_rewards(generations, pl.DataFrame(rewards, schema=Rewards.create_empty().schema, orient="row"))
+    rewards = [
+        (prompt_id, sample, 3, "reward", content_id(response), reward, "j")
+        for prompt_id, sample, response, reward, *_ in rows
+    ]
+    return generations, pl.DataFrame(rewards, schema=Rewards.create_empty().schema, orient="row")
+
+
+def scored(rows: list[Row]) -> pl.DataFrame:
+    return with_rewards(*unjoined(rows))
 
 
 def pair(rows: list[Row], *, length_penalty: float = 0.0, min_margin: float = 0.0, drop_truncated: bool = True,
@@ -153,14 +161,32 @@ def test_no_prompts() -> None:
 
 
 def test_rewards_and_responses_must_match_one_to_one() -> None:
-    whole = scored([("a", 0, "x", 1.0), ("a", 1, "y", 0.0), ("b", 0, "z", 2.0)])
-    generations = whole.drop("reward")
-    rewards = whole.select("prompt_id", "sample", "reward")
+    generations, rewards = unjoined([("a", 0, "x", 1.0), ("a", 1, "y", 0.0), ("b", 0, "z", 2.0)])
     assert with_rewards(generations, rewards.reverse())["reward"].to_list() == [1.0, 0.0, 2.0]
     with pytest.raises(TableError, match=r"2 responses have no reward, 0 rewards have no response\n"):
         with_rewards(generations, rewards[:1])
     with pytest.raises(TableError, match=r"0 responses have no reward, 1 rewards have no response\n"):
         with_rewards(generations[1:], rewards)
+
+
+@pytest.mark.parametrize(
+    ("broken", "change"),
+    [
+        (1, {"response": ["x", "another", "z"]}),
+        (2, {"response": ["y", "x", "z"]}),  # two samples swapped
+        (3, {"response_id": [content_id(text) for text in "yzx"]}),
+        (3, {"iteration": [2, 2, 2]}),
+    ],
+)
+def test_a_reward_belongs_to_a_text(broken: int, change: dict[str, list[Any]]) -> None:
+    ((name, values),) = change.items()
+    found = unjoined([("a", 0, "x", 1.0), ("a", 1, "y", 0.0), ("b", 0, "z", 2.0)])
+    changed = pl.Series(name, values)
+    for place in range(2) if name == "iteration" else [0 if name == "response" else 1]:
+        two = [*found]
+        two[place] = two[place].with_columns(changed.cast(two[place].schema[name]))
+        with pytest.raises(TableError, match=f"^{broken} of 3 rewards were given to another text, or in another"):
+            with_rewards(*two)
 
 
 SETTINGS: Any = {"length_penalty": 0.0, "min_margin": 0.0, "drop_truncated": True}

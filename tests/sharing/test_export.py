@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from rlhf_data.commands import app
 from rlhf_data.errors import StorageError, TableError
+from rlhf_data.hashing import content_id
 from rlhf_data.reports.mix_card import Origin
 from rlhf_data.schemas import Generations, Preferences, Prompts, Rewards
 from rlhf_data.sharing import exchange, export_card
@@ -261,11 +262,14 @@ def test_a_prompt_that_comes_twice_keeps_all_its_responses() -> None:
 
 
 def test_tables_that_do_not_match_make_no_records() -> None:
-    said = pl.DataFrame({"prompt_id": ["a", "a"], "sample": [0, 1], "response": ["x", "y"]})
+    said = pl.DataFrame({"prompt_id": ["a", "a"], "sample": [0, 1], "iteration": 1, "response": ["x", "y"]})
     asked = pl.DataFrame({"prompt_id": ["a"], "prompt": [PROMPT]})
-    scores = pl.DataFrame({"prompt_id": ["a"], "sample": [0], "reward": [1.0]})
+    given = {"iteration": 1, "response_id": [content_id("x")]}
+    scores = pl.DataFrame({"prompt_id": ["a"], "sample": [0], "reward": [1.0], **given})
     with pytest.raises(TableError, match="1 responses have no reward"):
         exchange.scored_records(asked, said, scores)
+    with pytest.raises(TableError, match="1 of 1 rewards were given to another text"):
+        exchange.scored_records(asked, said[:1].with_columns(response=pl.lit("z")), scores)
     with pytest.raises(TableError, match="1 responses have no prompt"):
         exchange.scored_records(asked.clear(), said.head(1), scores)
 
