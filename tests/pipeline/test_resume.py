@@ -51,6 +51,7 @@ def project(policy_dir: Path, reward_dir: Path, tmp_path_factory: pytest.TempPat
     shutil.copy(ROOT / "params.yaml", folder)
     shutil.copytree(ROOT / "params", folder / "params")
     change(folder, "generate", part_prompts=PART_PROMPTS, batch_size=50, max_tokens=24, max_model_len=128)
+    change(folder, "prompts", max_tokens=96)
     change(folder, "score", part_prompts=PART_PROMPTS, batch_tokens=1024)
     shutil.copytree(policy_dir, folder / "data/models/iter0")
     shutil.copytree(reward_dir, folder / "data/models/reward")
