@@ -10,7 +10,7 @@ from rlhf_data.loop import pairs
 from rlhf_data.reports import length_charts
 from rlhf_data.schemas import Generations, Rewards
 from rlhf_data.sql import queries
-from rlhf_data.storage import reports, tables
+from rlhf_data.storage import part_files, reports, tables
 from rlhf_data.storage.atomic import atomically
 
 
@@ -18,7 +18,7 @@ def main(generations: Path, scores: Path, rewards: Path, report: Path, heatmap: 
     profile = params.load()
     section = profile.length_bias
     # the rewards that rank are an ensemble's, or one judge's once more
-    judged: dict[str, queries.Source] = {"generations": generations, "scores": [*scores.glob("*.parquet"), rewards]}
+    judged: dict[str, queries.Source] = {"generations": generations, "scores": [*part_files.of(scores), rewards]}
     by_prompt = queries.run("length_bias", judged)
     found = length_bias.summary(by_prompt)
     cells = length_bias.cells(by_prompt, length_bins=section.length_bins, correlation_bins=section.correlation_bins)

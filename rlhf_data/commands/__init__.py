@@ -30,6 +30,7 @@ MODULES = {  # by the subcommand's name
     "inspect": "inspect",
     "new-profile": "new_profile",
     "clean": "clean",
+    "push": "push",
 }
 
 
@@ -60,9 +61,9 @@ def described() -> None:
 
 
 def main() -> None:
-    """The console script: an error raised on purpose is one line, `Kind: message`, and exit 1."""
+    """The console script: an error raised on purpose, or by the system, is one line, `Kind: message`, and exit 1."""
     terminal.guard()
     try:
         app()
-    except RlhfDataError as error:
+    except (RlhfDataError, OSError) as error:  # a file that is gone, a disk that is full, a server that is down
         sys.exit(terminal.clean(f"{type(error).__name__}: {error}"))

@@ -16,7 +16,9 @@ import typer
 
 from rlhf_data.commands import terminal
 from rlhf_data.commands.projects import refuse_unless_new
+from rlhf_data.errors import StorageError, TableError
 from rlhf_data.sql import catalog, confined, statements
+from rlhf_data.storage.atomic import atomically, is_full
 
 if TYPE_CHECKING:
     import duckdb
@@ -94,10 +96,13 @@ def give(
     tables = statements.tables_of(project, statement, at=at)
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "answer"
-        _confined(lambda: _answer(tables, statement, own, rows, written, limit), Path(folder))
+        try:
+            _confined(lambda: _answer(tables, statement, own, rows, written, limit), Path(folder))
+        except (OSError, TableError) as error:
+            if is_full(error):
+                raise StorageError(f"{folder}: no room for the answer\n  TMPDIR names another folder for it") from error
+            raise
         if out:
-            from rlhf_data.storage.atomic import atomically
-
             return atomically(out, lambda partial: shutil.copyfile(rows, partial))
         if written is Format.PARQUET:
             sys.stdout.flush()

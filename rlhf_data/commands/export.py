@@ -22,7 +22,7 @@ from rlhf_data.schemas import Generations, Prompts, Rewards
 from rlhf_data.sharing import exchange, export_card
 from rlhf_data.sources import formats
 from rlhf_data.sql.layout import TABLES
-from rlhf_data.storage import revisions, tables
+from rlhf_data.storage import part_files, revisions, tables
 from rlhf_data.storage.atomic import atomically
 
 Layout = Literal["hf", "jsonl", "trl", "responses_rewards"]
@@ -97,7 +97,7 @@ def _root(project: Path, name: str, at: str | None) -> Iterator[Path]:
 def _parts(root: Path, name: str, layout: Layout, schema: type[dy.Schema]) -> Iterator[tuple[str, pl.DataFrame]]:
     """The rows to write, part by part, each with its split; an empty split is left out, with a line that says so."""
     path, kind = root / "data" / name, name.split("/")[0]
-    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path.with_name(f"{path.name}.parquet")]
+    files = part_files.of(path) if path.is_dir() else [path.with_name(f"{path.name}.parquet")]
     if layout == "responses_rewards":
         prompts, rewards = (root / f"data/{one}{name.removeprefix(kind)}.parquet" for one in ("prompts", "rewards"))
         said = tables.read(path, Generations)

@@ -18,6 +18,7 @@ import polars as pl
 from tqdm import tqdm
 
 from rlhf_data.errors import StorageError, TableError
+from rlhf_data.storage import revisions
 
 COPIES = pl.Schema(
     {
@@ -56,11 +57,10 @@ class Bytes(NamedTuple):
 def opened(project: Path) -> Iterator[Any]:
     """DVC's `Repo` of a project; DVC's own errors become `StorageError`."""
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
     from dvc.scm import SCMError
 
     try:
-        with Repo(str(project)) as repo:
+        with revisions.repository(project) as repo:
             yield repo
     except (DvcException, SCMError) as error:
         raise StorageError(f"{error}\n  `dvc doctor` and `dvc remote list` tell more") from error
@@ -130,7 +130,7 @@ def unseen(repo: Any, cached: pl.DataFrame) -> pl.DataFrame:
             path = os.path.join(repo.root_dir, row["file"])
             known = repo.state.get(path, repo.cache.local.fs)[1] if os.path.exists(path) else None
             if known is not None and known.value == row["object"]:
-                found = _hashed(repo.cache.local.fs, path)
+                found = hashed(repo.cache.local.fs, path)
                 rows.append({**row, "place": "workspace", "found": found.found, "bytes": found.size})
     return pl.DataFrame(rows, schema=COPIES)
 
@@ -162,15 +162,21 @@ def _names(place: str, outs: Iterable[Output]) -> set[str]:
     return {out.version for out in outs if place == "cache" or out.pushed}
 
 
-def _files(out: Output, stores: Mapping[str, Any], state: Mapping[str, Mapping[str, Bytes]]) -> list[tuple[str, str]]:
-    """Path and hash of each file of a folder, from a store whose list of them is good; none where none is."""
+def listed(odb: Any, out: Output) -> list[tuple[str, str]]:
+    """Path and hash of each file of a folder, by the list of them that a store has; none of a single file."""
     from dvc_data.hashfile.hash_info import HashInfo
     from dvc_data.hashfile.tree import Tree
 
+    if not out.version.endswith(LISTING):
+        return []
+    return [("/".join((out.table, *key)), info.value) for key, _, info in Tree.load(odb, HashInfo("md5", out.version))]
+
+
+def _files(out: Output, stores: Mapping[str, Any], state: Mapping[str, Mapping[str, Bytes]]) -> list[tuple[str, str]]:
+    """Path and hash of each file of a folder, from a store whose list of them is good; none where none is."""
     for name, odb in stores.items():
         if out.version in state[name] and f"{state[name][out.version].found}{LISTING}" == out.version:
-            tree = Tree.load(odb, HashInfo("md5", out.version))
-            return [("/".join((out.table, *key)), info.value) for key, _, info in tree]
+            return listed(odb, out)
     return []
 
 
@@ -180,7 +186,7 @@ def _read(odb: Any, oids: Iterable[str], progress: Any) -> dict[str, Bytes]:
     progress.refresh()
 
     def one(oid: str) -> tuple[str, Bytes]:
-        found = _hashed(odb.fs, odb.oid_to_path(oid))
+        found = hashed(odb.fs, odb.oid_to_path(oid))
         progress.update()
         return oid, found
 
@@ -188,7 +194,7 @@ def _read(odb: Any, oids: Iterable[str], progress: Any) -> dict[str, Bytes]:
         return dict(pool.map(one, oids))
 
 
-def _hashed(fs: Any, path: str) -> Bytes:
+def hashed(fs: Any, path: str) -> Bytes:
     """The MD5 and the size of what is there; raises `StorageError` where the store cannot be read."""
     from dvc_data.hashfile.hash import get_hash_stream
 

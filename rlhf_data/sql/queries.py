@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import TableError
-from rlhf_data.storage import seals
+from rlhf_data.storage import part_files, seals
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,11 +56,11 @@ def text(name: str) -> str:
 
 def _globs(source: Source) -> list[str]:
     sources = [source] if isinstance(source, Path | str) else source
-    return [str(one / "*.parquet") if isinstance(one, Path) and one.is_dir() else str(one) for one in sources]
+    return [str(one / part_files.PATTERN) if isinstance(one, Path) and one.is_dir() else str(one) for one in sources]
 
 
 def _files(source: Source) -> list[Path]:
     """The files that a source names; what a pattern names is not looked at."""
     sources = [source] if isinstance(source, Path | str) else source
     paths = [one for one in sources if isinstance(one, Path)]
-    return [file for one in paths for file in (one.glob("*.parquet") if one.is_dir() else [one])]
+    return [file for one in paths for file in (part_files.of(one) if one.is_dir() else [one])]

@@ -19,9 +19,9 @@ MADE = ("data", "reports", ".dvc/plots")  # folders of a project: what is in the
 def atomically(path: Path, save: Callable[[Path], Any]) -> None:
     """Lets `save` write a file or folder beside `path`, then renames it into place.
 
-    Raises `StorageError` where something is at `path` that is not ours to replace, before `save` is called, and where
-    the disk is full; nothing half-written is left. Of several processes that were launched together, the first one
-    writes; what the others save goes.
+    Raises `StorageError` where something is at `path` that is not ours to replace, or nothing can be written, before
+    `save` is called, and where the disk is full; nothing half-written is left. Of several processes that were launched
+    together, the first one writes; what the others save goes.
     """
     refuse_to_replace(path)
     if not locks.is_first():
@@ -29,8 +29,7 @@ def atomically(path: Path, save: Callable[[Path], Any]) -> None:
             save(Path(folder) / path.name)
         return
     partial = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove(partial)
+    _prepare(path, partial)
     try:
         save(partial)
         if path.exists() and path.is_dir() != partial.is_dir():
@@ -39,13 +38,30 @@ def atomically(path: Path, save: Callable[[Path], Any]) -> None:
         os.replace(partial, path)
     except BaseException as error:
         _remove(partial)
-        # each library wraps the system's error in one of its own
-        if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
+        if is_full(error):
             raise StorageError(
                 f"{path}: the disk is full ({shutil.disk_usage(path.parent).free / 2**20:.0f} MiB free now); "
                 "nothing half-written was left\n  make room (`dvc gc -w` drops old versions), then `dvc repro` goes on"
             ) from error
         raise
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk was full; each library wraps the system's error in one of its own."""
+    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+
+
+def _prepare(path: Path, partial: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(partial)
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        why = f"{error.filename or path}: {error.strerror}"
+        raise StorageError(
+            f"{path}: cannot be written: {why}\n  name another path, or make this one writable"
+        ) from error
 
 
 def refuse_to_replace(path: Path) -> None:

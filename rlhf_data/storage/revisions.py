@@ -69,11 +69,23 @@ def commit(project: Path, at: str | None) -> str:
 
 
 @contextmanager
-def opened(project: Path, revision: str) -> Iterator[Any]:
-    """DVC's own view of the project at a revision, with the remotes of the workspace.
+def repository(project: Path) -> Iterator[Any]:
+    """DVC's `Repo` of a project, whose remotes are those of the workspace at every revision.
 
     Those of then may be gone, and one with a relative url DVC would look for in the root of the file system.
     """
+    from dvc.repo import Repo
+
+    with Repo(str(project)) as now:
+        default = {name: value for name, value in now.config["core"].items() if name == "remote"}
+        remotes = {"core": default, "remote": now.config["remote"]}
+    with Repo(str(project), config=remotes) as repo:
+        yield repo
+
+
+@contextmanager
+def opened(project: Path, revision: str) -> Iterator[Any]:
+    """DVC's own view of the project at a revision."""
     from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.repo import Repo
     from dvc.scm import NoSCMError, RevError
@@ -81,10 +93,7 @@ def opened(project: Path, revision: str) -> Iterator[Any]:
     if not (project / Repo.DVC_DIR).is_dir():  # DVC would look in the folders above
         raise StorageError(f"{project}: no DVC project, so it has no versions\n  `dvc init` makes it one")
     try:
-        with Repo(str(project)) as now:
-            default = {name: value for name, value in now.config["core"].items() if name == "remote"}
-            remotes = {"core": default, "remote": now.config["remote"]}
-        with Repo(str(project), config=remotes) as repo, repo.switch(revision):
+        with repository(project) as repo, repo.switch(revision):
             yield repo
     except NotDvcRepoError as error:
         raise StorageError(f"{project}: no DVC project at {revision}") from error

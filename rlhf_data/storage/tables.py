@@ -14,7 +14,7 @@ import dataframely as dy
 import polars as pl
 
 from rlhf_data.errors import TableError
-from rlhf_data.storage import seals
+from rlhf_data.storage import part_files, seals
 from rlhf_data.storage.atomic import atomically
 
 S = TypeVar("S", bound=dy.Schema)
@@ -80,10 +80,10 @@ def _refuse_repeated(keys: pl.DataFrame, schema: type[dy.Schema], path: Path) ->
 
 
 def _files(path: Path) -> list[Path]:
-    parts = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not parts or not parts[0].exists():
+    found = part_files.of(path) if path.is_dir() else [path]
+    if not found or not found[0].exists():
         raise TableError(f"{path}: no such table\n  `dvc repro` makes it, `dvc pull` fetches it")
-    return parts
+    return found
 
 
 def write(table: pl.DataFrame, path: Path, schema: type[dy.Schema]) -> None:
@@ -110,7 +110,7 @@ def write_parts(
     def save(partial: Path) -> None:
         partial.mkdir()
         keys = []
-        for earlier in sorted(after.glob("*.parquet")) if after else []:
+        for earlier in part_files.of(after) if after else []:
             keys.append(read(earlier, schema).select(schema.primary_key()))
             shutil.copyfile(earlier, partial / earlier.name)
         for name, part in parts:
@@ -165,4 +165,4 @@ def _refuse_changed(table: pl.DataFrame, schema: type[dy.Schema], path: Path) ->
 
 def read_parts(path: Path, schema: type[dy.Schema]) -> dict[str, pl.DataFrame]:
     """A folder's parts by name, each checked."""
-    return {part.stem: read(part, schema) for part in sorted(path.glob("*.parquet"))}
+    return {part.stem: read(part, schema) for part in part_files.of(path)}

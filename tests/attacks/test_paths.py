@@ -70,3 +70,15 @@ def test_an_import_adds_to_no_table(tmp_path: Path, there: str) -> None:
     with pytest.raises(StorageError, match=f"{there}: exists"):
         command("import", str(tmp_path / "records.jsonl"), *told, cwd=tmp_path)
     assert [one.relative_to(tmp_path / "out").as_posix() for one in (tmp_path / "out").rglob("*")][-1] == there
+
+
+@pytest.mark.parametrize("path", ["file/x", "file/x/y", "/proc/x", "/dev/null/x"])
+def test_where_nothing_can_be_written_is_said(
+    project: Path, path: str, refused: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "file").touch()
+    monkeypatch.chdir(project)
+    for arguments, flag in COMMANDS.values():
+        with pytest.raises(StorageError, match=rf"\A{path}: cannot be written: [^\n]+\n  name another path"):
+            command(*arguments, flag, path, cwd=project)
+    refused("paths where nothing can be written", len(COMMANDS))

@@ -290,3 +290,12 @@ def test_a_write_replaces_what_stages_make_or_nothing(tmp_path: Path, path: str,
             atomically(project / path, save)
     assert {one: one.read_text() for one in before} == before
     assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_what_a_system_puts_beside_parts_is_no_part(tmp_path: Path) -> None:
+    tables.write_parts([("a", rewards(ROWS[:1])), ("b", rewards(ROWS[1:]))], tmp_path / "parts", Rewards)
+    (tmp_path / "parts/._a.parquet").write_bytes(b"Mac OS X")
+    assert tables.read(tmp_path / "parts", Rewards).rows() == ROWS
+    assert list(tables.read_parts(tmp_path / "parts", Rewards)) == ["a", "b"]
+    tables.write_parts([], tmp_path / "more", Rewards, after=tmp_path / "parts")
+    assert files(tmp_path / "more") == ["a.parquet", "b.parquet"]
