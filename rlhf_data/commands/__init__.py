@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from rlhf_data.commands import terminal
 from rlhf_data.errors import RlhfDataError
+from rlhf_data.storage import git
 
 MODULES = {  # by the subcommand's name
     "sql": "sql",
@@ -63,6 +64,7 @@ def described() -> None:
 def main() -> None:
     """The console script: an error raised on purpose, or by the system, is one line, `Kind: message`, and exit 1."""
     terminal.guard()
+    git.run_nothing()
     try:
         app()
     except (RlhfDataError, OSError) as error:  # a file that is gone, a disk that is full, a server that is down

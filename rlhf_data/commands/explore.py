@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import socket
+import tempfile
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,13 +40,20 @@ def main(
         raise StorageError(
             f"{app.HOST}:{port}: {error.strerror}\n  another --port, or none for any that is free"
         ) from error
-    port, token = listener.getsockname()[1], secrets.token_urlsafe()
-    address = f"http://{app.HOST}:{port}/?token={token}"
-    served = app.build(project, token=token, port=port)
-    # an access log would hold the token; nothing stands before this server whose headers could be believed
+    port, secret = listener.getsockname()[1], secrets.token_urlsafe()
+    address = f"http://{app.HOST}:{port}/{secret}/"
+    served = app.build(project, secret=secret, port=port)
+    # an access log would hold the secret; nothing stands before this server whose headers could be believed
     config = uvicorn.Config(served, log_level="warning", access_log=False, proxy_headers=False, server_header=False)
     print(f"Reading {project}\n  {address}\nCtrl-C ends it.", flush=True)
-    if browser:
-        typer.launch(address)
-    with suppress(KeyboardInterrupt):
+    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):  # for its owner's eyes alone
+        if browser:
+            typer.launch(_handed_over(address, Path(folder)).as_uri())
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _handed_over(address: str, folder: Path) -> Path:
+    """A file that leads a browser to the address, which every user would see in the list of processes."""
+    path = folder / "explore.html"
+    path.write_text(f'<!DOCTYPE html>\n<meta http-equiv="refresh" content="0; url={address}">\n', encoding="utf8")
+    return path

@@ -1,11 +1,13 @@
-"""Routes of the local page, its token, and its content security policy.
+"""Routes of the local page, its secret, and its content security policy.
 
-The server answers this machine alone, and of it only who holds the token: other users can reach 127.0.0.1 too, and a
-web page elsewhere could have its host's name point there.
+The server answers this machine alone, and of it only who knows the first part of the page's path: other users can
+reach 127.0.0.1 too, and a web page elsewhere could have its host's name point there. It is no cookie, which a browser
+would send to every other port of this machine.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import RlhfDataError
 from rlhf_data.explore import chart, choices, reading, views
+from rlhf_data.explore.questions import ROWS, Questions
 from rlhf_data.reports import templates
 from rlhf_data.reports.page import shown
 
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 HOST = "127.0.0.1"
-SQL_ROWS = 200  # shown of an answer
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -34,19 +36,19 @@ HEADERS = {
 }
 
 
-def build(project: Path, *, token: str, port: int) -> Starlette:
-    """The application that shows `project` to who has the token."""
+def build(project: Path, *, secret: str, port: int) -> Starlette:
+    """The application that shows `project` at `/<secret>/`."""
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.base import BaseHTTPMiddleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
-    from starlette.responses import PlainTextResponse, RedirectResponse
+    from starlette.responses import PlainTextResponse
     from starlette.routing import Mount, Route
     from starlette.staticfiles import StaticFiles
     from starlette.templating import Jinja2Templates
 
     templates = Jinja2Templates(env=_environment())
-    cookie = f"explore-{port}"  # browsers share cookies among the ports of a host
+    questions = Questions(project)
 
     def page(request: Request, name: str, status: int = 200, **context: Any) -> Response:
         facts = {"project": project.name, "revisions": reading.revisions(project), "at": request.query_params.get("at")}
@@ -58,26 +60,20 @@ def build(project: Path, *, token: str, port: int) -> Starlette:
         then = reading.version(project, chosen.against) if chosen.against else None
         return page(request, "responses", chosen=chosen, **views.view(chosen, now, then))
 
-    def sql(request: Request) -> Response:
+    async def sql(request: Request) -> Response:
         query, at = request.query_params.get("query", "").strip(), request.query_params.get("at", "").strip()
         answer, wrong = None, None
         try:
-            answer = reading.sql(project, at or None, query, most=SQL_ROWS) if query else None
+            answer = await questions.answer(request, at or None, query) if query else None
         except RlhfDataError as error:
             wrong = str(error)
-        return page(request, "sql", 400 if wrong else 200, query=query, answer=answer, wrong=wrong, most=SQL_ROWS)
+        facts = {"query": query, "answer": answer, "wrong": wrong, "most": ROWS}
+        return await asyncio.to_thread(page, request, "sql", 400 if wrong else 200, **facts)
 
     async def guard(request: Request, call_next: Any) -> Response:
-        if foreign(request.headers, port):
-            return PlainTextResponse("This page is not for other pages.\n", 403, HEADERS)
-        given = request.query_params.get("token")
-        if given is not None and secrets.compare_digest(given.encode(), token.encode()):
-            answer: Response = RedirectResponse(request.url.remove_query_params("token"), status_code=303)
-            answer.set_cookie(cookie, token, httponly=True, samesite="strict")
-        elif not secrets.compare_digest(request.cookies.get(cookie, "").encode(), token.encode()):
-            answer = PlainTextResponse("Open the address that `rlhf-data explore` printed: it holds the token.\n", 403)
-        else:
-            answer = await call_next(request)
+        if why := refused(request, secret, port):
+            return PlainTextResponse(f"{why}\n", 403, HEADERS)
+        answer: Response = await call_next(request)
         answer.headers.update(HEADERS)
         return answer
 
@@ -86,9 +82,9 @@ def build(project: Path, *, token: str, port: int) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/", responses),
-            Route("/sql", sql),
-            Mount("/static", StaticFiles(directory=Path(__file__).with_name("static"))),
+            Route(f"/{secret}/", responses),
+            Route(f"/{secret}/sql", sql),
+            Mount(f"/{secret}/static", StaticFiles(directory=Path(__file__).with_name("static"))),
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"], www_redirect=False),
@@ -98,11 +94,28 @@ def build(project: Path, *, token: str, port: int) -> Starlette:
     )
 
 
+def refused(request: Request, secret: str, port: int) -> str:
+    """Why a request is not answered; empty where it is."""
+    if len(request.headers.getlist("host")) != 1:
+        return "A request has one Host header."
+    if foreign(request.headers, port) and not opened(request):
+        return "This page is not for other pages."
+    if not secrets.compare_digest(request.url.path.split("/")[1].encode(), secret.encode()):
+        return "Open the address that `rlhf-data explore` printed, all of it."
+    return ""
+
+
 def foreign(headers: Mapping[str, str], port: int) -> bool:
     """Whether another web page asks: what it opens, loads or sends says so in its headers."""
     site, origin = headers.get("sec-fetch-site", "none"), headers.get("origin")
     own = {f"http://{host}:{port}" for host in (HOST, "localhost")}
     return site not in ("none", "same-origin") or (origin is not None and origin not in own)
+
+
+def opened(request: Request) -> bool:
+    """Whether a person is led to the first view from elsewhere, as by the file that `--open` hands to the browser."""
+    kind = (request.headers.get("sec-fetch-mode"), request.headers.get("sec-fetch-dest"), request.method)
+    return kind == ("navigate", "document", "GET") and request.url.path.count("/") == 2 and not request.url.query
 
 
 def _environment() -> Any:

@@ -37,9 +37,9 @@ class Choices(BaseModel):
     right: str | None = None
 
     def address(self, **changes: object) -> str:
-        """The address of this view with some choices changed."""
+        """The address of this view with some choices changed, from another of the page's."""
         said = {**self.model_dump(), **changes}
-        return "/?" + urlencode({name: value for name, value in said.items() if value != DEFAULTS[name]})
+        return "./?" + urlencode({name: value for name, value in said.items() if value != DEFAULTS[name]})
 
     def ranges(self) -> dict[str, object]:
         """The parameters that queries filter by."""

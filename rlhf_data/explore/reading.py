@@ -6,8 +6,8 @@ one prompt at a time. So a change of filter costs milliseconds, however long the
 
 from __future__ import annotations
 
-import subprocess
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlhf_data.errors import TableError
 from rlhf_data.sql import catalog, confined, statements
+from rlhf_data.storage import git
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,6 +55,8 @@ class Answer(NamedTuple):
 
 def version(project: Path, at: str | None) -> Version:
     """The workspace as it is now, or a revision of it. Raises what `catalog.connect` raises."""
+    if at is not None:
+        git.refuse_odd(at)
     with opening:
         return _opened(project, at, _written(project) if at is None else _commit(project, at))
 
@@ -97,7 +100,7 @@ def _written(project: Path) -> str:
 
 def _commit(project: Path, at: str) -> str:
     """The commit that a branch is at now; nothing where there is none, which `catalog.connect` says."""
-    return "".join(_git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{at}^{{commit}}"))
+    return "".join(git.words(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{at}^{{commit}}"))
 
 
 def rows(database: Database, name: str, **params: Any) -> list[dict[str, Any]]:
@@ -108,14 +111,16 @@ def rows(database: Database, name: str, **params: Any) -> list[dict[str, Any]]:
         return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
 
 
-def sql(project: Path, at: str | None, query: str, *, most: int) -> Answer:
+def sql(project: Path, at: str | None, query: str, *, most: int, stop: Callable[[], bool] | None = None) -> Answer:
     """What a reader's own question answers, `most` rows of it; raises `TableError`, one line, where nothing does.
 
-    It is answered in a process of its own, which has so much time and memory and can write no file.
+    It is answered in a process of its own, which has so much time and memory, can write no file, and ends when `stop`
+    says so.
     """
     with TemporaryDirectory() as folder:
         try:
-            return confined.child(_asked, project, at, query, most, Path(folder), seconds=SECONDS, method="forkserver")
+            asked = (project, at, query, most, Path(folder))
+            return confined.child(_asked, *asked, seconds=SECONDS, stop=stop, method="forkserver")
         except TimeoutError as error:
             raise TableError(f"query: stopped after {SECONDS} s; a filter or a sample makes it shorter") from error
 
@@ -142,13 +147,8 @@ def cell(value: Any) -> Any:
 
 def revisions(project: Path) -> list[str]:
     """Tags, branches and the last commits, to choose from; none where the project is not in Git."""
-    names = _git(project, "for-each-ref", "--format=%(refname:short)", "refs/tags", "refs/heads")
-    return names + _git(project, "log", f"-{COMMITS}", "--format=%h")
-
-
-def _git(project: Path, *command: str) -> list[str]:
-    done = subprocess.run(["git", *command], cwd=project, capture_output=True, text=True, check=False)
-    return done.stdout.split() if done.returncode == 0 else []
+    names = git.words(project, "for-each-ref", "--format=%(refname:short)", "refs/tags", "refs/heads")
+    return names + git.words(project, "log", f"-{COMMITS}", "--format=%h")
 
 
 def _cursor(database: Database) -> duckdb.DuckDBPyConnection:

@@ -18,7 +18,7 @@ import polars as pl
 from tqdm import tqdm
 
 from rlhf_data.errors import StorageError, TableError
-from rlhf_data.storage import revisions
+from rlhf_data.storage import git, revisions
 
 COPIES = pl.Schema(
     {
@@ -76,6 +76,8 @@ def stores(repo: Any, *, cache: bool, remote: str | None) -> dict[str, Any]:
 
 def outputs(repo: Any, tables: Sequence[str], *, at: str | None, everything: bool) -> list[Output]:
     """What dvc.lock names, now, at a revision or in all commits; only what `tables` (paths, patterns) name, if any."""
+    if at:
+        git.refuse_odd(at)
     found: dict[Output, None] = {}
     for _ in repo.brancher(revs=[at] if at else None, all_commits=everything, workspace=at is None):
         for out in repo.index.outs:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import sys
+import time
 from collections.abc import Callable
+from math import inf
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,6 +19,7 @@ from typing import Any, Literal, TypeVar
 from rlhf_data.errors import TableError
 
 Result = TypeVar("Result")
+ASK = 0.1  # seconds between two looks whether a child shall be ended
 
 
 def lacking() -> str:
@@ -56,12 +59,16 @@ def limit_memory(size: int) -> None:
 
 
 def child(
-    work: Callable[..., Result], *given: Any, seconds: float | None = None, method: Literal["fork", "forkserver"]
+    work: Callable[..., Result],
+    *given: Any,
+    seconds: float = inf,
+    stop: Callable[[], bool] | None = None,
+    method: Literal["fork", "forkserver"],
 ) -> Result:
-    """What `work(*given)` gives in a child process, which is ended after `seconds`.
+    """What `work(*given)` gives in a child process, which is ended after `seconds`, or when `stop` says so.
 
     `fork` is the faster and takes any function; `forkserver` is for a process that has threads. Raises what `work`
-    raises, `TimeoutError` after `seconds`, and `TableError` where the child died.
+    raises, `TimeoutError` where it is ended, and `TableError` where the child died.
     """
     context: Any = multiprocessing.get_context(method)
     mine, its = context.Pipe(duplex=False)
@@ -69,8 +76,10 @@ def child(
     process.start()
     its.close()
     try:
-        if not mine.poll(seconds):
-            raise TimeoutError(f"stopped after {seconds} s")
+        end = time.monotonic() + seconds
+        while not mine.poll(ASK if stop or seconds < inf else None):
+            if time.monotonic() > end or (stop and stop()):
+                raise TimeoutError(f"stopped after {seconds} s, or asked to")
         result, error = mine.recv()
     except EOFError:
         process.join()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rlhf_data.errors import StorageError
+from rlhf_data.storage import git
 
 
 def files_at(project: Path, revision: str, folders: Iterable[str], *, fetch: bool = True) -> dict[str, Path]:
@@ -59,13 +60,15 @@ def commit(project: Path, at: str | None) -> str:
     from dvc.repo import Repo
     from dvc.scm import NoSCMError, SCMError
 
+    if at:
+        git.refuse_odd(at)
     try:
         with Repo(str(project)) as repo:
             return f"commit {repo.scm.resolve_rev(at)}" if at else f"the workspace, over commit {repo.scm.get_rev()}"
     except NoSCMError:
         return "the workspace, without Git"
-    except SCMError as error:
-        raise StorageError(f"{at}: {error}") from error
+    except (SCMError, ValueError) as error:
+        raise git.unknown(str(at)) from error
 
 
 @contextmanager
@@ -90,6 +93,7 @@ def opened(project: Path, revision: str) -> Iterator[Any]:
     from dvc.repo import Repo
     from dvc.scm import NoSCMError, RevError
 
+    git.refuse_odd(revision)
     if not (project / Repo.DVC_DIR).is_dir():  # DVC would look in the folders above
         raise StorageError(f"{project}: no DVC project, so it has no versions\n  `dvc init` makes it one")
     try:
@@ -99,8 +103,8 @@ def opened(project: Path, revision: str) -> Iterator[Any]:
         raise StorageError(f"{project}: no DVC project at {revision}") from error
     except NoSCMError as error:
         raise StorageError(f"{project}: no Git repository, so it has no revisions") from error
-    except RevError as error:
-        raise StorageError(f"{revision}: no such Git revision\n  `git tag` and `git log` name them") from error
+    except (RevError, UnicodeError, ValueError) as error:
+        raise git.unknown(revision) from error
     except StorageError:
         raise
     except (DvcException, OSError) as error:

@@ -38,7 +38,7 @@ async function swap(address, keep = true) {
 
 function ask(form) {
   const said = [...new FormData(form)].filter(([, value]) => value !== "");
-  swap(`/?${new URLSearchParams(said)}`);
+  swap(`./?${new URLSearchParams(said)}`);
 }
 
 document.addEventListener("click", (event) => {
