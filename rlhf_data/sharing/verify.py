@@ -58,10 +58,13 @@ def opened(project: Path) -> Iterator[Any]:
     """DVC's `Repo` of a project; DVC's own errors become `StorageError`."""
     from dvc.exceptions import DvcException
     from dvc.scm import SCMError
+    from scmrepo.exceptions import RevError
 
     try:
         with revisions.repository(project) as repo:
             yield repo
+    except RevError as error:
+        raise StorageError(f"{error}\n  `git tag` and `git log` name those that there are") from error
     except (DvcException, SCMError) as error:
         raise StorageError(f"{error}\n  `dvc doctor` and `dvc remote list` tell more") from error
 

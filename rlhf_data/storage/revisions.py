@@ -58,7 +58,8 @@ def checkout(project: Path, paths: list[str], *, at: str, into: Path) -> list[Pa
 def commit(project: Path, at: str | None) -> str:
     """Where a table comes from, for a card: the commit, in full; raises `StorageError` where `at` is unknown."""
     from dvc.repo import Repo
-    from dvc.scm import NoSCMError, SCMError
+    from dvc.scm import NoSCMError
+    from scmrepo.exceptions import SCMError
 
     if at:
         git.refuse_odd(at)
