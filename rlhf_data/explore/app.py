@@ -8,6 +8,7 @@ would send to every other port of this machine.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HOST = "127.0.0.1"
 HEADERS = {
@@ -40,9 +42,7 @@ def build(project: Path, *, secret: str, port: int) -> Starlette:
     """The application that shows `project` at `/<secret>/`."""
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
-    from starlette.middleware.base import BaseHTTPMiddleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
-    from starlette.responses import PlainTextResponse
     from starlette.routing import Mount, Route
     from starlette.staticfiles import StaticFiles
     from starlette.templating import Jinja2Templates
@@ -70,13 +70,6 @@ def build(project: Path, *, secret: str, port: int) -> Starlette:
         facts = {"query": query, "answer": answer, "wrong": wrong, "most": ROWS}
         return await asyncio.to_thread(page, request, "sql", 400 if wrong else 200, **facts)
 
-    async def guard(request: Request, call_next: Any) -> Response:
-        if why := refused(request, secret, port):
-            return PlainTextResponse(f"{why}\n", 403, HEADERS)
-        answer: Response = await call_next(request)
-        answer.headers.update(HEADERS)
-        return answer
-
     def failed(request: Request, error: Exception) -> Response:
         return page(request, "failed", 400, kind=type(error).__name__, message=str(error))
 
@@ -88,10 +81,31 @@ def build(project: Path, *, secret: str, port: int) -> Starlette:
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"], www_redirect=False),
-            Middleware(BaseHTTPMiddleware, dispatch=guard),
+            Middleware(Guard, secret=secret, port=port),
         ],
         exception_handlers={RlhfDataError: failed},
     )
+
+
+class Guard:
+    """Answers who knows the secret, with `HEADERS`; everybody else is told why not."""
+
+    def __init__(self, app: ASGIApp, *, secret: str, port: int) -> None:
+        self._app, self._secret, self._port = app, secret, port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, as ASGI has it."""
+        from starlette.datastructures import MutableHeaders
+        from starlette.requests import Request
+        from starlette.responses import PlainTextResponse
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        why = scope["type"] == "http" and refused(Request(scope), self._secret, self._port)
+        await (PlainTextResponse(f"{why}\n", 403) if why else self._app)(scope, receive, with_headers)
 
 
 def refused(request: Request, secret: str, port: int) -> str:
@@ -115,7 +129,8 @@ def foreign(headers: Mapping[str, str], port: int) -> bool:
 def opened(request: Request) -> bool:
     """Whether a person is led to the first view from elsewhere, as by the file that `--open` hands to the browser."""
     kind = (request.headers.get("sec-fetch-mode"), request.headers.get("sec-fetch-dest"), request.method)
-    return kind == ("navigate", "document", "GET") and request.url.path.count("/") == 2 and not request.url.query
+    first = re.fullmatch("/[^/]*/", request.url.path) and not request.url.query
+    return kind == ("navigate", "document", "GET") and bool(first)
 
 
 def _environment() -> Any:

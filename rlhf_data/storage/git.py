@@ -47,9 +47,8 @@ def words(project: Path, *command: str) -> list[str]:
 
 def refuse_odd(revision: str) -> None:
     """Raises `StorageError` where a text names no revision, as `a..b`, `HEAD:params.yaml` and `-x` do not."""
-    odd = not revision.isprintable() or revision.startswith("-") or IN_NO_NAME & {*revision}
-    odd = odd or ".." in revision or "^{" in revision
-    if odd or not 0 < len(revision) <= LONGEST:
+    odd = not revision.isprintable() or revision.startswith("-") or not IN_NO_NAME.isdisjoint(revision)
+    if odd or any(part in revision for part in ("..", "^{")) or not 0 < len(revision) <= LONGEST:
         raise unknown(revision)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import chromium
 import polars as pl
 import pytest
 import small_project
@@ -31,18 +32,7 @@ from rlhf_data.storage import tables
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
-FLAGS = [
-    "--no-sandbox",  # a container may run as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no network
-]
+needs_chromium = pytest.mark.skipif(chromium.PATH is None, reason=chromium.ABSENT)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(small_project.ROOT), "OMP_NUM_THREADS": "1"}
 ATTACKS = [
     "<script>window.pwned = 1</script>",
@@ -110,7 +100,7 @@ def server(project: Path) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
     with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = running.chromium.launch(executable_path=chromium.PATH, args=[*chromium.FLAGS, chromium.NO_NETWORK])
         yield browser
         browser.close()
 

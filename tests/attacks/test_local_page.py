@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import chromium
 import pytest
 import small_project
 from small_project import ENVIRONMENT, command
@@ -24,8 +25,9 @@ from rlhf_data.errors import RlhfDataError, StorageError, TableError
 from rlhf_data.explore import reading
 
 SLOW = "select count(*) from range(100000000) a, range(1000000) b where a.range % 7 = b.range % 11"
-ODD = ("\0", "v1\0", "\x1b[2J", "HEAD:params.yaml", "v1..v2", "v1...HEAD", "x" * 5000, "-x", "--all", " ", "a b",
-       "\ud800", "no\nsuch", "*", "?", "é" * 300, "../../etc", "HEAD~1000000", "v1^{tree}", "@{-1}", "HEAD@{5000}")  # fmt: skip
+ODD = ("\0", "v1\0", "\x1b[2J", "HEAD:params.yaml", "v1..v2", "v1...HEAD", "x" * 5000, "-x", " ", "a b",
+       "\ud800", "no\nsuch", "*", "?", "é" * 300, "../../etc", "HEAD~1000000", "v1^{tree}", "--all", "@{-1}",
+       "HEAD@{5000}")  # fmt: skip
 EXHAUSTING = (
     SLOW,
     "select len(range(3000000000))",
@@ -34,8 +36,13 @@ EXHAUSTING = (
     "select repeat('x', 2000000000)",
     "with recursive t as (select 1 as a union all select a + 1 from t) select count(*) from t",
 )
-NESTED = ("select " + "+".join(["1"] * 1000), "select " + "[" * 400 + "]" * 400, "select " + "(" * 3000 + "1" + ")" * 3000,
-          "select " + "-" * 1 + "not " * 5000 + "true", "select {'a':" * 300 + "1" + "}" * 300)  # fmt: skip
+NESTED = (
+    "select " + "+".join(["1"] * 1000),
+    "select " + "[" * 400 + "]" * 400,
+    "select " + "(" * 3000 + "1" + ")" * 3000,
+    "select " + "not " * 5000 + "true",
+    "select " + "{'a': " * 300 + "1" + "}" * 300,
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +56,10 @@ def server(two_versions: Path) -> Iterator[str]:
         process.terminate()
 
 
-def asked(server: str, path: str, seconds: float = 60, **headers: str) -> tuple[int, str]:
+def asked(server: str, path: str, *, seconds: float = 60, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
     to = urlsplit(server)
     with closing(http.client.HTTPConnection(to.hostname or "", to.port, timeout=seconds)) as connection:
-        connection.request("GET", to.path + path, headers=headers)
+        connection.request("GET", to.path + path, headers=dict(headers or {}))
         said = connection.getresponse()
         return said.status, said.read().decode()
 
@@ -82,10 +89,11 @@ def test_odd_revisions_are_one_line(
         status, said = asked(server, path)
         assert status in (200, 400), path  # what is blank means no revision
         assert "Traceback" not in said
-    commands = (("sql", "select 1 from rewards", "--at"), ("diff", "rewards", "v1"), ("verify", "--no-remote", "--at"),
+    commands: tuple[tuple[str, ...], ...] = (
+("sql", "select 1 from rewards", "--at"), ("diff", "rewards", "v1"), ("verify", "--no-remote", "--at"),
                 ("export", "rewards/iter1", "--out", str(tmp_path / "out"), "--at"), ("push", "--at"))  # fmt: skip
     for one in commands:
-        arguments = (*one, revision) if one[-1] == "--at" else (one[0], one[1], "--", one[2], revision)
+        arguments = [*one, revision] if one[-1] == "--at" else [*one[:2], "--", *one[2:], revision]
         with pytest.raises(RlhfDataError) as error:
             command(*arguments, cwd=two_versions)
         assert str(error.value).count("\n") <= 2, one
@@ -141,9 +149,9 @@ def test_many_slow_questions_and_who_leaves(server: str, refused: Callable[..., 
 
 
 def test_the_secret_is_in_no_list_of_processes(tmp_path: Path) -> None:
-    path = explore._handed_over("http://127.0.0.1:1/secret/", tmp_path)
-    assert "secret" not in path.as_uri()
-    assert 'content="0; url=http://127.0.0.1:1/secret/"' in path.read_text()
+    path = explore._handed_over("http://127.0.0.1:1/a-key/", tmp_path)
+    assert "a-key" not in path.as_uri()
+    assert 'content="0; url=http://127.0.0.1:1/a-key/"' in path.read_text()
 
 
 WAYS = {
@@ -190,19 +198,17 @@ def test_a_page_elsewhere_asks_and_reads_nothing(
     server: str, evil: tuple[int, list[str]], host: str, refused: Callable[..., None]
 ) -> None:
     """Even one that knows the address: of this site at another port, of another site, and of a name that is rebound."""
-    from test_explore import CHROMIUM, FLAGS
-
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
-    if CHROMIUM is None:
-        pytest.skip("no chromium: apt-get install chromium")
+    if chromium.PATH is None:
+        pytest.skip(chromium.ABSENT)
     port, leaks = evil
-    rebound = "--host-resolver-rules=MAP evil.example 127.0.0.1"
     with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, rebound])
+        browser = running.chromium.launch(executable_path=chromium.PATH, args=[*chromium.FLAGS, chromium.REBOUND])
         for way, script in WAYS.items():
             context = browser.new_context()
             context.new_page().goto(server)  # the person has the page open
-            page, answers = context.new_page(), []
+            answers: list[tuple[str, int]] = []
+            page = context.new_page()
             context.on("response", lambda said, answers=answers: answers.append((said.url, said.status)))
             page.goto(f"http://{host}:{port}/")
             address = server if host != "evil.example" else server.replace("127.0.0.1", host)
@@ -221,7 +227,7 @@ def test_a_page_elsewhere_asks_and_reads_nothing(
 def test_a_foreign_navigation_opens_the_first_view_alone(server: str) -> None:
     leading = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     for path, status in (("", 200), ("?part=iter1", 403), ("sql", 403), ("static/explore.js", 403)):
-        assert asked(server, path, **leading)[0] == status, path
+        assert asked(server, path, headers=leading)[0] == status, path
 
 
 def test_a_stranger_s_git_settings_run_nothing(
