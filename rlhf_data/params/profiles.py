@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from rlhf_data.errors import ParamsError
+from rlhf_data.params import yaml_text
 from rlhf_data.params.cleaning import CleanParams, IngestParams, MixParams, PromptsParams, Table5Params
 from rlhf_data.params.fields import Count, Name, Share, section
 from rlhf_data.params.judges import BenchmarkPairsParams, CombineRewardsParams, Judge, ScoreParams
@@ -176,7 +175,7 @@ def load_profile(profile: str, folder: Path = Path()) -> Params:
     return _read(path, Params)
 
 
-def parsed(text: str, path: str) -> Params:
+def parsed(text: str | bytes, path: str) -> Params:
     """A profile's text, which is to stand at `path`; raises `ParamsError` as `load_profile` does."""
     return _parsed(text, path, Params)
 
@@ -190,11 +189,7 @@ def _read(path: Path, kind: type[P]) -> P:
 
 
 def _parsed(text: str | bytes, path: str, kind: type[P]) -> P:
-    # DVC reads YAML 1.2 with ruamel too; PyYAML would take 5e-7 for text
-    try:
-        values = YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise ParamsError(f"{path}: not YAML: {error}") from error
+    values = yaml_text.loaded(text, path)
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:

@@ -13,6 +13,7 @@ from typing import TextIO
 
 BLOCK = 1 << 20  # characters that are read at once
 SPACE = re.compile(r"[ \t\n\r]*")
+LONGEST = 1 << 24  # characters of an item
 LONGEST_TOKEN = 16  # characters: no number aside, a token that a block cuts is shorter
 
 
@@ -82,6 +83,8 @@ class _Text:
             if end < len(self.held):  # what follows a value tells that it is whole
                 self.at, self._size = end, BLOCK
                 return found
+            if len(self.held) - self.at > LONGEST:
+                raise ArrayError(read, f"a record is longer than {LONGEST >> 20} Mi characters")
             if not self._grow():
                 raise ArrayError(read, fault)
 

@@ -13,7 +13,6 @@ import csv
 import gzip
 import hashlib
 import json
-import sys
 import zlib
 from collections.abc import Iterator
 from io import TextIOWrapper
@@ -21,14 +20,12 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from pyarrow import ArrowException, parquet
-
 from rlhf_data.errors import SourceError
 from rlhf_data.params.cleaning import ContaminationParams
-from rlhf_data.sources import json_arrays
+from rlhf_data.sources import json_arrays, parquet_rows
 
 BOM = "\ufeff"  # some editors on Windows put it at the head of a UTF-8 file
-BATCH = 1000  # rows of a Parquet file
+LONGEST = 2**24  # bytes of a line
 
 
 class Pinned(Protocol):
@@ -52,7 +49,7 @@ def records(path: Path) -> Iterator[object]:
     zipped = path.name.lower().endswith(".gz")
     readers = {
         **dict.fromkeys(("jsonl", "ndjson"), _json_lines),
-        **{"json": _json_array, "parquet": _parquet_rows},
+        **{"json": _json_array, "parquet": parquet_rows.records},
         **dict.fromkeys(("csv", "tsv"), _csv_rows),
     }
     if suffix not in readers or (zipped and suffix == "parquet"):
@@ -101,9 +98,18 @@ def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path)) if path.name.lower().endswith(".gz") else path.open("rb")
 
 
+def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    number = 0
+    while line := file.readline(LONGEST):
+        number += 1
+        if len(line) == LONGEST:
+            raise SourceError(f"{path}: line {number} is longer than {LONGEST // 2**20} MiB\n  is it the right file?")
+        yield line
+
+
 def _json_lines(path: Path) -> Iterator[object]:
     with _open(path) as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(_lines(file, path), start=1):
             text = line.decode().removeprefix(BOM)
             if not text.strip():
                 continue  # blank lines are no records: many writers end a file with one
@@ -128,10 +134,12 @@ def _json_array(path: Path) -> Iterator[object]:
 
 
 def _csv_rows(path: Path) -> Iterator[object]:
-    csv.field_size_limit(sys.maxsize)  # the default, 128 KiB, is less than some responses
+    csv.field_size_limit(LONGEST)  # the default, 128 KiB, is less than some responses
     with _open(path) as file:
         # lines are split before they are decoded, so that csv sees quoted newlines as they are
-        lines = (line.decode().removeprefix(BOM if number == 0 else "") for number, line in enumerate(file))
+        lines = (
+            line.decode().removeprefix(BOM if number == 0 else "") for number, line in enumerate(_lines(file, path))
+        )
         first = next(lines, "")
         rows = csv.reader(chain([first], lines), strict=True, delimiter=_delimiter(first))
         try:
@@ -154,15 +162,6 @@ def _csv_rows(path: Path) -> Iterator[object]:
 def _delimiter(header: str) -> str:
     """What stands between the names: a tab, or the semicolon of spreadsheets where the comma is a decimal point."""
     return max(",;\t", key=lambda one: (header.count(one), one == ","))
-
-
-def _parquet_rows(path: Path) -> Iterator[object]:
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH):
-                yield from batch.to_pylist()
-    except ArrowException as error:
-        raise SourceError(f"{path}: not Parquet: {error}\n  was it cut short? fetch it again") from error
 
 
 def pinned(root: Path, source: Pinned) -> Iterator[object]:
