@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
     import duckdb
 
 
+FORMULA = r"^\s*[=+\-@\t\r]"  # how what a spreadsheet computes begins
+
+
 class Format(StrEnum):
     """How rows are written; all but `table` are whole."""
 
     TABLE = "table"
     CSV = "csv"
+    SPREADSHEET = "spreadsheet"  # CSV, of which no cell is a formula
     JSON = "json"
     PARQUET = "parquet"
 
@@ -48,7 +53,13 @@ Given = Annotated[
         "--param", default_factory=list, show_default=False, metavar="NAME=VALUE", help="A $parameter's value."
     ),
 ]
-Written = Annotated[Format | None, typer.Option("--format", help="Default: table, or as the suffix of --out says.")]
+Written = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        help="Default: table, or as the suffix of --out says. spreadsheet: CSV in which no text is a formula.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(help="A new file to write instead of the terminal.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Rows that a table on the terminal shows.")]
 
@@ -143,9 +154,27 @@ def _answer(
             _save(answer, path, written)
 
 
+def _without_formulas(answer: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Texts that a spreadsheet would take for formulas, after an apostrophe, which it takes for the mark of a text."""
+    from duckdb import CaseExpression, ColumnExpression, ConstantExpression, FunctionExpression
+
+    mark = ConstantExpression("'")
+    columns = []
+    for name, kind in zip(answer.columns, answer.types, strict=True):
+        cell = ColumnExpression(name)
+        if kind.id in ("varchar", "enum", "json"):
+            text = cell.cast("varchar")
+            begins = FunctionExpression("regexp_matches", text, ConstantExpression(FORMULA))
+            cell = CaseExpression(begins, FunctionExpression("concat", mark, text)).otherwise(text)
+        columns.append(cell.alias(f"'{name}" if re.match(FORMULA, name) else name))
+    return answer.select(*columns)
+
+
 def _save(answer: duckdb.DuckDBPyRelation, path: Path, written: Format) -> None:
     if written is Format.CSV:
         answer.to_csv(str(path), header=True)
+    elif written is Format.SPREADSHEET:
+        _without_formulas(answer).to_csv(str(path), header=True)
     elif written is Format.PARQUET:
         answer.to_parquet(str(path), compression="zstd")
     else:

@@ -6,6 +6,7 @@ one prompt at a time. So a change of filter costs milliseconds, however long the
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from functools import lru_cache
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlhf_data.errors import TableError
 from rlhf_data.sql import catalog, confined, statements
-from rlhf_data.storage import git
+from rlhf_data.storage import git, part_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -93,9 +94,10 @@ def _complete(tables: Database) -> None:
 
 
 def _written(project: Path) -> str:
-    """How many files the workspace has, and when the last was written: another state once `dvc repro` wrote a table."""
-    times = [path.stat().st_mtime_ns for name in READ for path in (project / "data" / name).rglob("*.parquet")]
-    return f"{len(times)} {max(times, default=0)}"
+    """What is known of the files without reading them: another state once one was replaced, by an older one too."""
+    found = sorted(path for name in READ for path in (project / "data" / name).rglob(part_files.PATTERN))
+    stats = [(path.as_posix(), one.st_ino, one.st_size, one.st_mtime_ns) for path in found for one in [path.stat()]]
+    return hashlib.sha256(repr(stats).encode()).hexdigest()
 
 
 def _commit(project: Path, at: str) -> str:

@@ -33,13 +33,13 @@ def items(file: TextIO) -> Iterator[object]:
     text, read = _Text(file), 0
     if not text.following():
         return
-    text.take("[", read)
+    mark = text.take("[", read)
     if text.following() == "]":
-        text.at += 1
-    while text.held[text.at - 1] != "]":
+        mark = text.take("]", read)
+    while mark != "]":
         yield text.value(read)
         read += 1
-        text.take(",]", read)
+        mark = text.take(",]", read)
     if text.following():
         raise ArrayError(read, "text follows the array")
 
@@ -59,12 +59,13 @@ class _Text:
             if self.at < len(self.held) or not self._grow():
                 return self.held[self.at : self.at + 1]
 
-    def take(self, marks: str, read: int) -> None:
-        """Uses up one of the marks; raises `ArrayError` where another character follows."""
+    def take(self, marks: str, read: int) -> str:
+        """Uses up one of the marks, and returns it; raises `ArrayError` where another character follows."""
         if (found := self.following()) not in marks or not found:
             there = repr(self.held[self.at : self.at + 20]) if found else "its end"
             raise ArrayError(read, f"{there} stands where {' or '.join(marks)} must")
         self.at += 1
+        return found
 
     def value(self, read: int) -> object:
         """Uses up one value; raises `ArrayError` where there is none, or it is cut short."""

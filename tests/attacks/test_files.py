@@ -51,7 +51,7 @@ def nested(depth: int) -> Table:
     value: Any = 1
     for _ in range(depth):
         kind, value = list_(kind), [value]
-    return Table.from_arrays([array(value, kind)], ["a"])
+    return Table.from_arrays([array([value], kind)], ["a"])
 
 
 def bombs(folder: Path) -> Iterator[tuple[Path, str]]:

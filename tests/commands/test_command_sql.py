@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -185,3 +186,12 @@ def test_a_query_loads_no_library_that_it_does_not_need(two_versions: Path) -> N
     )
     done = subprocess.run([sys.executable, "-c", asked], cwd=two_versions, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t=", "\r=", " =", "  @"])
+def test_a_spreadsheet_finds_no_formula(two_versions: Path, begins: str) -> None:
+    query = f"select '{begins}1' as text, 'fine' as fine, -3 as number, null::varchar as none"
+    said = command("sql", query, "--format", "spreadsheet", cwd=two_versions)
+    (row,) = csv.DictReader(said.replace("\r", "").splitlines())
+    assert row["text"].startswith("'")
+    assert (row["fine"], row["number"], row["none"]) == ("fine", "-3", "")

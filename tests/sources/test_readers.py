@@ -219,3 +219,10 @@ def test_gzip_that_is_none_or_damaged(tmp_path: Path) -> None:
 )
 def test_broken_content(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
     assert expected in message(put(tmp_path / name, content))
+
+
+@pytest.mark.parametrize("text", ["[", " [ ", "[\n", '[{"a": 1},', '[{"a": 1} '])
+def test_an_array_that_ends_at_once_is_cut_short(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(SourceError, match="not a JSON array after"):
+        list(readers.records(tmp_path / "a.json"))
