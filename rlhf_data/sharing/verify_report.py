@@ -12,7 +12,8 @@ SHOWN = 3  # names of missing files in one line
 def judged(copies: pl.DataFrame, *, has_remote: bool) -> pl.DataFrame:
     """Copies with `state`, whether one that is damaged is `truncated`, and the other places with a `good_at` copy.
 
-    `absent` is what the cache need not hold: a table of which nothing was pulled, in a project that has a remote.
+    `absent` is what the cache need not hold: a table of which nothing was pulled, in a project that has a remote, but
+    one that was read too and lacks it: then it is nowhere, as after a disk that was full.
     """
     intact = pl.col("found") == pl.col("object").str.strip_suffix(LISTING)
     of_object = copies.filter(intact).group_by("object").agg(good_at="place", good_bytes=pl.col("bytes").first())
@@ -20,6 +21,7 @@ def judged(copies: pl.DataFrame, *, has_remote: bool) -> pl.DataFrame:
     # a file may be here for another version's sake, and a list because somebody looked
     begun = (here & ~listing & ~pl.col("claimed")).any().over("place", "table", "version")
     owed = (pl.col("place") != "cache") | begun | pl.lit(not has_remote)
+    remote_read = copies["place"].str.starts_with("remote ").any()
     return (
         copies.with_columns(
             state=pl.when(pl.col("found").is_not_null())
@@ -29,6 +31,9 @@ def judged(copies: pl.DataFrame, *, has_remote: bool) -> pl.DataFrame:
         .join(of_object, on="object", how="left", maintain_order="left")
         .with_columns(
             pl.col("good_at").list.unique(maintain_order=True).fill_null([]),
+            state=pl.when((pl.col("state") == "absent") & pl.col("good_at").is_null() & remote_read)
+            .then(pl.lit("missing"))
+            .otherwise("state"),
             truncated=(pl.col("bytes") < pl.coalesce("good_bytes", "expected_bytes")).fill_null(False),
             right_bytes=pl.coalesce("good_bytes", "expected_bytes"),
         )

@@ -212,3 +212,13 @@ def test_no_good_copy_is_said() -> None:
 def test_git_is_untouched(project: Path) -> None:
     command("verify", "--all", cwd=project)
     assert git("status", "--porcelain", cwd=project).splitlines() == [" M .dvc/config"]
+
+
+def test_what_is_nowhere_is_missing_and_not_merely_not_pulled(project: Path) -> None:
+    """As after a disk that was full while DVC stored an output, and said so, and ended with 0."""
+    oid = oids(project)[REWARDS]
+    for store in (project / ".dvc/cache", project.parent / "store"):
+        stored(store, oid).unlink()
+    said = command("verify", cwd=project, code=1)
+    assert f"cache: {REWARDS}: missing: {REWARDS}\n  no good copy was found" in said
+    assert "not pulled" not in said
