@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 from processes import ROOT
 
 sys.path.insert(0, str(ROOT / "tests"))
