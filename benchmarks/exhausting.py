@@ -2,7 +2,7 @@
 
     python benchmarks/exhausting.py              in a project of 48 prompts, made for it
 
-Three are answered at once, as the page allows. Memory is the server's with its children, over that when idle.
+Two are asked at once, as many as the page answers. Memory is the server's with its children, over that when idle.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def measured(address: str, server: psutil.Process) -> dict[str, float]:
 
     watching = threading.Thread(target=watch)
     watching.start()
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(2) as pool:
         ended = list(pool.map(lambda query: asked(address, f"sql?query={quote(query)}"), QUESTIONS))
     done.set()
     watching.join()

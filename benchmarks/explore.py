@@ -52,7 +52,7 @@ def main() -> None:
         started = time.perf_counter()
         with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=-1, text=True) as server:
             assert server.stdout is not None
-            address = next(line for line in server.stdout if "token=" in line).strip()
+            address = next(line for line in server.stdout if "http://" in line).strip()
             ready, load = time.perf_counter() - started, os.getloadavg()[0]
             print(f"{given.rows:,} responses; the server is ready after {ready:.2f} s; load average {load:.1f}")
             try:

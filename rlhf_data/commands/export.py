@@ -16,7 +16,7 @@ import typer
 
 from rlhf_data import params, schemas
 from rlhf_data.commands.projects import Project, refuse_unless_new
-from rlhf_data.errors import ParamsError, TableError
+from rlhf_data.errors import ParamsError, StorageError, TableError
 from rlhf_data.reports import mix_card
 from rlhf_data.schemas import Generations, Prompts, Rewards
 from rlhf_data.sharing import exchange, export_card
@@ -90,7 +90,12 @@ def _root(project: Path, name: str, at: str | None) -> Iterator[Path]:
     others = [name.replace("generations", one, 1) for one in ("prompts", "rewards")]
     with tempfile.TemporaryDirectory() as folder:
         paths = [f"data/{one}{end}" for one in dict.fromkeys([name, *others]) for end in ("", ".parquet")]
-        revisions.checkout(project, ["params.yaml", "params", *paths], at=at, into=Path(folder))
+        found = revisions.checkout(project, ["params.yaml", "params", *paths], at=at, into=Path(folder))
+        if not {Path(folder) / f"data/{name}{end}" for end in ("", ".parquet")} & {*found}:
+            raise StorageError(
+                f"{name} at {at}: not of that version, or neither in the cache nor on the remote\n"
+                f"  `rlhf-data verify --at {at}` says which"
+            )
         yield Path(folder)
 
 

@@ -13,7 +13,7 @@ from rlhf_data.explore import reading
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-AT_ONCE = 3
+AT_ONCE = 2
 LOOK = 0.25  # seconds between two looks whether who asked has left
 ROWS = 200  # shown of an answer
 

@@ -26,7 +26,7 @@ READ = ("generations", "rewards", "pairs", "prompts", "evaluations")  # what a v
 VERSIONS = 4  # kept in memory at once
 COMMITS = 30  # offered by name; any other can be typed
 SECONDS = 20  # that a reader's own question may take
-MEMORY = 2**30  # bytes that it may take; half of it is DuckDB's, before it spills
+MEMORY = 2**29  # bytes that it may take; half of it is DuckDB's, before it spills
 CHARS = 400  # shown of a value
 opening = threading.Lock()  # two requests for one version wait for one copy
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from rlhf_data.errors import StorageError
 from rlhf_data.sharing import repair, verify
+from rlhf_data.storage import revisions
 
 ROUNDS = 3
 ROWS = pl.Schema({name: verify.COPIES[name] for name in ("place", "table", "version", "file", "object", "found")})
@@ -26,8 +27,6 @@ def push(repo: Any, outs: Iterable[verify.Output], *, remote: str, **asked: Any)
     `asked` is what `dvc push` is told. Raises `StorageError` where the remote cannot be reached, or does not keep what
     it is sent.
     """
-    from dvc.exceptions import DvcException
-
     outs = [out for out in outs if out.pushed]
     store = verify.stores(repo, cache=False, remote=remote)
     (odb,) = store.values()
@@ -41,8 +40,10 @@ def push(repo: Any, outs: Iterable[verify.Output], *, remote: str, **asked: Any)
             print(f"moved aside: {line}")
         try:
             repo.push(remote=remote, **asked)
-        except (DvcException, OSError) as error:
-            raise StorageError(f"remote {remote}: {error}\n  `dvc remote list` says where it is") from error
+        except Exception as error:  # DVC's own, and each server's library has errors of its own
+            raise StorageError(
+                f"remote {remote}: {revisions.said(error)}\n  `dvc remote list` says where it is"
+            ) from error
         sent |= dict.fromkeys(todo["object"], "")
         found = [verify.hashed(odb.fs, odb.oid_to_path(oid)).found for oid in todo["object"]]
         wrong = todo.with_columns(found=pl.Series(found, dtype=pl.String))
@@ -81,4 +82,4 @@ def _size(fs: Any, path: str) -> int | None:
     except FileNotFoundError:
         return None
     except Exception as error:  # each server's library has errors of its own
-        raise StorageError(f"{path}: cannot be read: {type(error).__name__}: {error}") from error
+        raise revisions.unread(path, error) from error

@@ -65,8 +65,8 @@ def opened(project: Path) -> Iterator[Any]:
             yield repo
     except RevError as error:
         raise StorageError(f"{error}\n  `git tag` and `git log` name those that there are") from error
-    except (DvcException, SCMError) as error:
-        raise StorageError(f"{error}\n  `dvc doctor` and `dvc remote list` tell more") from error
+    except (DvcException, SCMError, ImportError) as error:
+        raise StorageError(f"{revisions.said(error)}\n  `dvc doctor` and `dvc remote list` tell more") from error
 
 
 def stores(repo: Any, *, cache: bool, remote: str | None) -> dict[str, Any]:
@@ -211,5 +211,5 @@ def hashed(fs: Any, path: str) -> Bytes:
     except FileNotFoundError:
         return Bytes(None, None)
     except Exception as error:  # each server's library has errors of its own
-        raise StorageError(f"{path}: cannot be read: {type(error).__name__}: {error}") from error
+        raise revisions.unread(path, error) from error
     return Bytes(stream.hash_value, stream.total_read)

@@ -90,7 +90,7 @@ def repository(project: Path) -> Iterator[Any]:
 @contextmanager
 def opened(project: Path, revision: str) -> Iterator[Any]:
     """DVC's own view of the project at a revision."""
-    from dvc.exceptions import DvcException, NotDvcRepoError
+    from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
     from dvc.scm import NoSCMError, RevError
 
@@ -108,8 +108,19 @@ def opened(project: Path, revision: str) -> Iterator[Any]:
         raise git.unknown(revision) from error
     except StorageError:
         raise
-    except (DvcException, OSError) as error:
-        raise StorageError(f"{revision}: cannot be read: {error}\n  `dvc pull` tells more") from error
+    except Exception as error:  # DVC's own, and each server's library has errors of its own
+        raise StorageError(f"{revision}: cannot be read: {said(error)}\n  `dvc pull` tells more") from error
+
+
+def said(error: BaseException) -> str:
+    """An error of DVC's or of a library, in a line; of a library that is absent, how to have it."""
+    line = " ".join(str(error).split()) or type(error).__name__
+    return f"{line}: pip install 'rlhf-data[remotes]', or that" if isinstance(error, ImportError) else line
+
+
+def unread(path: str, error: BaseException) -> StorageError:
+    """What is raised of a store's object that cannot be read."""
+    return StorageError(f"{path}: cannot be read: {said(error)}\n  `dvc remote list` says where it is")
 
 
 def _tracked(tracked: Any, folder: str, revision: str) -> list[str]:
@@ -170,7 +181,7 @@ def fetch_previous(path: Path, into: Path) -> list[Path]:
     While a stage runs, dvc.lock is still that of the run before. A file that is lost or damaged is left out, with a
     line that says so; raises `StorageError` where a remote cannot be reached.
     """
-    from dvc.exceptions import DvcException, NotDvcRepoError
+    from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
 
     try:
@@ -181,9 +192,9 @@ def fetch_previous(path: Path, into: Path) -> list[Path]:
             return [copy for name in _files(tracked, root) if (copy := _copy(tracked, name, into))]
     except (NotDvcRepoError, ValueError):  # a folder outside any project has no versions
         return []
-    except (DvcException, OSError) as error:
+    except Exception as error:  # DVC's own, and each server's library has errors of its own
         raise StorageError(
-            f"{path}: its previous version cannot be fetched: {error}\n"
+            f"{path}: its previous version cannot be fetched: {said(error)}\n"
             "  `dvc pull` tells more; with `fresh: true` in this stage's params every row is computed anew"
         ) from error
 

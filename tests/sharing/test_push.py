@@ -12,7 +12,7 @@ import pytest
 import small_project
 from small_project import ENVIRONMENT, command, dvc, oids, stored
 
-from rlhf_data.errors import StorageError
+from rlhf_data.errors import StorageError, TableError
 
 PART, KILLS = "data/generations/iter1/part-00001.parquet", 3
 
@@ -84,3 +84,31 @@ def test_a_remote_that_is_nowhere(project: Path) -> None:
     dvc("remote", "default", "--unset", cwd=project)
     with pytest.raises(StorageError, match="no remote is the default one\n  name one: --remote"):
         command("push", cwd=project)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("webdav://127.0.0.1:9/x", "dvc-webdav"), ("s3://bucket/x", "127.0.0.1:9"), ("ssh://nobody@127.0.0.1:9/x", "9")],
+)
+@pytest.mark.parametrize("asked", ["verify", "sql", "diff", "export", "push", "push empty"])
+def test_a_remote_that_does_not_answer_is_said(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, words: str, asked: str
+) -> None:
+    for name, value in (("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_MAX_ATTEMPTS", "1")):
+        monkeypatch.setenv(name, value)
+    dvc("remote", "add", "--force", "--default", "away", url, cwd=project)
+    if url.startswith("s3"):
+        dvc("remote", "modify", "away", "endpointurl", "http://127.0.0.1:9", cwd=project)
+    if asked in ("sql", "diff", "export"):
+        shutil.rmtree(project / ".dvc/cache")
+    commands = {
+        "verify": ("verify",),
+        "sql": ("sql", "--at", "v1", "select count(*) from rewards"),
+        "diff": ("diff", "rewards", "v1", "v2"),
+        "export": ("export", "generations/iter1", "--at", "v1", "--out", str(tmp_path / "out")),
+        "push": ("push",),
+        "push empty": ("push", "--at", "v1"),
+    }
+    with pytest.raises((StorageError, TableError), match=r"\A[^\n]+\n  [^\n]+\Z") as error:
+        command(*commands[asked], cwd=project)
+    assert words in str(error.value) or asked == "export"
