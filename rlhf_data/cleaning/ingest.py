@@ -8,7 +8,6 @@ A record is dropped when none of its rows can be kept, and is then one row of re
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from rlhf_data.cleaning import rejects
 from rlhf_data.cleaning.growing import Growing
 from rlhf_data.cleaning.pairing import Groups
 from rlhf_data.cleaning.unanswered import trimmed
@@ -26,10 +26,8 @@ from rlhf_data.hashing import fraction
 from rlhf_data.params.sources import Source, WorldSource
 from rlhf_data.schemas import Rejects
 from rlhf_data.sources import formats, markup, unread
-from rlhf_data.sources.records import BadRecord, Response, Row, texts
+from rlhf_data.sources.records import BadRecord, Prompt, Response, Row, texts
 
-RAW_CHARS = 20_000  # of a dropped record that are kept to look at
-DETAIL_CHARS = 500
 OTHER_FORMAT = "is it another format? correct the source's `format` or `kind` in the params"
 CURES = {  # where it is not the wrong format
     "unread_field": "where such a field changes nothing, name it in the source's `leaves`",
@@ -109,7 +107,7 @@ def clean(
     """
     schema, make = TABLES[kind]
     seen = {} if seen is None else seen
-    rows, rejects, groups = Growing(schema), Growing(Rejects), Groups()
+    rows, refused, groups = Growing(schema), Growing(Rejects), Groups()
     left, here, marked = Counter[str](), set[str](), 0
     parse = unread.reading(parse, leaves, here.update)
     raw = dropped = 0
@@ -118,17 +116,10 @@ def clean(
         here.clear()
         try:
             found = _short(parse(record), max_chars)
-            has_markup = any(markup.found(text) for row in found for text in texts(row))
-            if has_markup and drop_markup:
-                raise BadRecord("markup", "a text holds special tokens of a chat template")
-            place = Place(source, number, seen, held_out)
-            if found and isinstance(found[0], Response):
-                made = groups.paired(found[0], _raw(record), place, make)
-            else:
-                # the prompt pool has one prompt per record: (source, row) is its key
-                made = _new_rows(found, make, place, most=1 if kind == "prompts" else len(found))
+            has_markup = _marked(found, refuse=drop_markup)
+            made = _made(found, record, make, Place(source, number, seen, held_out), groups)
         except BadRecord as bad:
-            rejects.append({"source": source, "row": number} | reject(bad, record))
+            refused.append({"source": source, "row": number} | rejects.row(bad, record))
             dropped += 1
         else:
             left.update(here)
@@ -136,9 +127,9 @@ def clean(
             for values in made:
                 rows.append({"source": source, "row": number} | values)
     for number, fault, text in groups.unused():
-        rejects.append({"source": source, "row": number} | _reject(fault, text))
+        refused.append({"source": source, "row": number} | rejects.of_text(fault, text))
         dropped += 1
-    return Cleaned(kind, rows.frame(), rejects.frame().sort("row"), raw, raw - dropped, left, marked)
+    return Cleaned(kind, rows.frame(), refused.frame().sort("row"), raw, raw - dropped, left, marked)
 
 
 def capped(cleaned: Cleaned, *, most: int, pick: str, seed: int) -> Cleaned:
@@ -156,12 +147,12 @@ def capped(cleaned: Cleaned, *, most: int, pick: str, seed: int) -> Cleaned:
     columns = ("source", "row", "prompt", "chosen", "rejected", "chosen_score", "rejected_score")
     gone = cleaned.table.select(columns).join(kept, on="row", how="anti", maintain_order="left")
     gone = gone.unique("row", keep="first", maintain_order=True)
-    rejects = Growing(Rejects)
+    refused = Growing(Rejects)
     for row in gone.iter_rows(named=True):
         bad = BadRecord("pairs_per_prompt", f"its prompt has more than {most}")
-        text = _raw({name: row[name] for name in columns[2:]})
-        rejects.append({"source": row["source"], "row": row["row"]} | _reject(bad, text))
-    dropped = pl.concat([cleaned.rejects, rejects.frame()]).sort("row")
+        text = rejects.raw({name: row[name] for name in columns[2:]})
+        refused.append({"source": row["source"], "row": row["row"]} | rejects.of_text(bad, text))
+    dropped = pl.concat([cleaned.rejects, refused.frame()]).sort("row")
     return cleaned._replace(table=kept, rejects=dropped, kept=cleaned.kept - gone.height)
 
 
@@ -178,6 +169,24 @@ def refuse_nothing_kept(cleaned: Cleaned, origin: str, format: str) -> None:
         f"  {rule} ({times} records), the first: {detail}\n"
         f"  {CURES.get(rule, OTHER_FORMAT)}"
     )
+
+
+def _marked(found: Sequence[Row], *, refuse: bool) -> bool:
+    """Whether a text holds special tokens of a chat template; raises `BadRecord` where that is refused."""
+    has_markup = any(markup.found(text) for row in found for text in texts(row))
+    if has_markup and refuse:
+        raise BadRecord("markup", "a text holds special tokens of a chat template")
+    return has_markup
+
+
+def _made(
+    found: Sequence[Row], record: object, make: Callable[..., Values], place: Place, groups: Groups
+) -> list[Values]:
+    """The rows of a record that are good and new; one of a single response meets the earlier ones to its prompt."""
+    if found and isinstance(found[0], Response):
+        return groups.paired(found[0], rejects.raw(record), place, make)
+    # the prompt pool has one prompt per record: (source, row) is its key
+    return _new_rows(found, make, place, most=1 if found and isinstance(found[0], Prompt) else len(found))
 
 
 def _new_rows(found: Sequence[Row], make: Callable[..., Values], place: Place, *, most: int) -> list[Values]:
@@ -202,21 +211,3 @@ def _short(found: Sequence[Row], max_chars: int) -> Sequence[Row]:
     if found and min(chars) > max_chars:
         raise BadRecord("too_long", f"{min(chars)} characters; at most {max_chars}")
     return [row for row, long in zip(found, chars, strict=True) if long <= max_chars]
-
-
-def reject(bad: BadRecord, record: object) -> Values:
-    """The columns of rejects that say why a record was dropped, and what it was."""
-    return _reject(bad, _raw(record))
-
-
-def _reject(bad: BadRecord, raw: str) -> Values:
-    # a field's name may hold what no table can
-    detail = bad.detail[:DETAIL_CHARS].encode(errors="backslashreplace").decode()
-    return {"rule": bad.rule, "detail": detail, "raw": raw}
-
-
-def _raw(record: object) -> str:
-    try:
-        return json.dumps(record, default=str)[:RAW_CHARS]
-    except (TypeError, ValueError, RecursionError):
-        return json.dumps("the record cannot be written as JSON text, or is nested too deeply")

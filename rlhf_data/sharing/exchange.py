@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from rlhf_data.cleaning import ingest
+from rlhf_data.cleaning import rejects
 from rlhf_data.cleaning.growing import Growing
 from rlhf_data.cleaning.validation import check_response
 from rlhf_data.errors import TableError
@@ -90,7 +90,7 @@ def from_scored_records(
             if drawn[prompt_id] + len(answers) > SAMPLES:
                 raise BadRecord("too_many_responses", f"more than {SAMPLES} to one prompt")
         except BadRecord as bad:
-            made["rejects"].append({"source": source, "row": number} | ingest.reject(bad, record))
+            made["rejects"].append({"source": source, "row": number} | rejects.row(bad, record))
             continue
         row = {"prompt_id": prompt_id, "source": source, "row": number, "iteration": iteration, "job": job, **unknown}
         if prompt_id not in drawn:

@@ -8,17 +8,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from itertools import combinations
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any
 
-from rlhf_data.sources.records import BadRecord, Comparison, Response, compared
+from rlhf_data.sources.records import BadRecord
 from rlhf_data.sources.unread import noted
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 
 TURNS = re.compile(r'\s*\[\s*\{\s*"(role|from|content|value)"\s*:')
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?", re.IGNORECASE | re.ASCII)
@@ -187,27 +182,6 @@ def optional_at(record: object, path: str | None) -> Any:
         return None if path is None else at(record, path)
     except BadRecord:
         return None
-
-
-def all_pairs(responses: Sequence[Response]) -> list[Comparison]:
-    """Every two responses with unequal scores, the higher one preferred; raises `BadRecord` where there are none."""
-    if len(responses) < 2:
-        raise BadRecord("no_pair", f"{len(responses)} rated response(s)")
-    return usable(lambda pair: compared(*pair), combinations(responses, 2))
-
-
-def usable(make: Callable[[Item], Made], found: Iterable[Item]) -> list[Made]:
-    """What `make` gives for each item that it does not refuse; where it refuses all, its first `BadRecord`."""
-    made: list[Made] = []
-    refused: list[BadRecord] = []
-    for item in found:
-        try:
-            made.append(make(item))
-        except BadRecord as bad:
-            refused.append(bad)
-    if refused and not made:
-        raise refused[0]
-    return made
 
 
 def messages_of_text(found: object) -> object:

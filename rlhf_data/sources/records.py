@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
+from typing import NamedTuple, TypeVar
 
 from rlhf_data.schemas import Message
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class Comparison(NamedTuple):
@@ -69,3 +74,24 @@ def compared(first: Response, second: Response) -> Comparison:
         raise BadRecord("tie", f"both responses score {first.score}")
     chosen, rejected = (first, second) if first.score > second.score else (second, first)
     return Comparison(chosen.prompt, chosen.response, rejected.response, chosen.score, rejected.score, chosen.annotator)
+
+
+def all_pairs(responses: Sequence[Response]) -> list[Comparison]:
+    """Every two responses with unequal scores, the higher one preferred; raises `BadRecord` where there are none."""
+    if len(responses) < 2:
+        raise BadRecord("no_pair", f"{len(responses)} rated response(s)")
+    return usable(lambda pair: compared(*pair), combinations(responses, 2))
+
+
+def usable(make: Callable[[Item], Made], found: Iterable[Item]) -> list[Made]:
+    """What `make` gives for each item that it does not refuse; where it refuses all, its first `BadRecord`."""
+    made: list[Made] = []
+    refused: list[BadRecord] = []
+    for item in found:
+        try:
+            made.append(make(item))
+        except BadRecord as bad:
+            refused.append(bad)
+    if refused and not made:
+        raise refused[0]
+    return made

@@ -18,7 +18,7 @@ import dataframely as dy
 import polars as pl
 
 from rlhf_data.errors import TableError
-from rlhf_data.storage import finished, locks, part_files, revisions
+from rlhf_data.storage import finished, locks, part_files, previous
 from rlhf_data.storage.atomic import atomically
 
 # Unfinished work, outside every output; of the project itself where DVC runs an experiment in a copy that it deletes
@@ -68,8 +68,8 @@ def opened(
         if fresh:
             print(f"{out}: fresh: true, so rows of its previous version are computed anew", flush=True)
         rows = Rows(path, schema, on=on, values=values)
-        for previous in [] if fresh else revisions.fetch_previous(out, path / SCRATCH):
-            rows.reuse(previous)
+        for earlier in [] if fresh else previous.fetch(out, path / SCRATCH):
+            rows.reuse(earlier)
         for part in part_files.of(path):
             rows.recover(part)
         yield rows

@@ -48,7 +48,7 @@ def checkout(project: Path, paths: list[str], *, at: str, into: Path) -> list[Pa
         for path in paths:
             names = list(tracked.find(path)) if tracked.exists(path) else []
             for name in names:
-                if not _copied(tracked, name, into / name.lstrip("/")):
+                if not copied(tracked, name, into / name.lstrip("/")):
                     raise _damaged(name, at)
             if names:
                 found.append(into / path)
@@ -143,7 +143,7 @@ def _fetch(repo: Any, name: str, revision: str) -> None:
     with tempfile.TemporaryDirectory(dir=repo.tmp_dir) as folder:
         copy = Path(folder) / md5
         try:
-            whole = _copied(tracked, name, copy)
+            whole = copied(tracked, name, copy)
         except FileNotFoundError as error:
             raise StorageError(f"{name.strip('/')} at {revision}: object {md5}: {_nowhere(error)}") from error
         if not whole:
@@ -154,7 +154,7 @@ def _fetch(repo: Any, name: str, revision: str) -> None:
         cache.add(str(copy), localfs, md5)
 
 
-def _copied(tracked: Any, name: str, to: Path) -> bool:
+def copied(tracked: Any, name: str, to: Path) -> bool:
     """Copies a file out of the cache or the remote; whether it is whole, which DVC itself does not ask.
 
     Of Git's own files no hash is known. Raises `FileNotFoundError` where it is in neither.
@@ -173,58 +173,6 @@ def _nowhere(error: BaseException | None) -> str:
     lost = "neither in the cache nor on the remote"
     found = lost if error is None or isinstance(error, FileNotFoundError) else f"{lost}: {error}"
     return f"{found}\n  `dvc push` where it was made, or `dvc remote list`: is this the right remote?"
-
-
-def fetch_previous(path: Path, into: Path) -> list[Path]:
-    """Copies the Parquet files that dvc.lock names for `path` to `into`, and returns them; none where there are none.
-
-    While a stage runs, dvc.lock is still that of the run before. A file that is lost or damaged is left out, with a
-    line that says so; raises `StorageError` where a remote cannot be reached.
-    """
-    from dvc.exceptions import NotDvcRepoError
-    from dvc.repo import Repo
-
-    try:
-        with Repo() as repo:
-            into.mkdir(parents=True, exist_ok=True)
-            tracked = repo.datafs  # what DVC tracks, whatever the workspace holds
-            root = f"/{path.resolve().relative_to(repo.root_dir).as_posix()}"
-            return [copy for name in _files(tracked, root) if (copy := _copy(tracked, name, into))]
-    except (NotDvcRepoError, ValueError):  # a folder outside any project has no versions
-        return []
-    except Exception as error:  # DVC's own, and each server's library has errors of its own
-        raise StorageError(
-            f"{path}: its previous version cannot be fetched: {said(error)}\n"
-            "  `dvc pull` tells more; with `fresh: true` in this stage's params every row is computed anew"
-        ) from error
-
-
-def _files(tracked: Any, root: str) -> list[str]:
-    from dvc_data.index import DataIndexDirError
-
-    try:
-        found = list(tracked.find(root))
-    except FileNotFoundError:
-        return []
-    except DataIndexDirError as error:
-        if not isinstance(error.__cause__, FileNotFoundError):
-            raise StorageError(str(error.__cause__)) from error
-        print(f"{root[1:]}: neither the cache nor the remote holds its previous version; nothing to reuse", flush=True)
-        return []
-    return sorted(name for name in found if name.endswith(".parquet"))
-
-
-def _copy(tracked: Any, name: str, into: Path) -> Path | None:
-    copy = into / name.rsplit("/", 1)[-1]
-    try:
-        if _copied(tracked, name, copy):
-            return copy
-    except FileNotFoundError:
-        print(f"{name[1:]}: neither in the cache nor on the remote; its rows are computed again", flush=True)
-        return None
-    print(f"{name[1:]}: damaged in the cache or on the remote; its rows are computed again", flush=True)
-    copy.unlink()
-    return None
 
 
 def md5_of(path: Path) -> str:

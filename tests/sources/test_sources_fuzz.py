@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from rlhf_data.cleaning import ingest
+from rlhf_data.cleaning import ingest, rejects
 from rlhf_data.params import sources
 from rlhf_data.params.sources import RecordSource, Source, WorldSource
 from rlhf_data.schemas import Instructions, Preferences, PromptPool, Rejects
@@ -142,7 +142,7 @@ def test_wrong_records_never_crash(format: str, kind: str) -> None:
         assert set(cleaned.table["row"]).isdisjoint(cleaned.rejects["row"])
         assert tables.check(cleaned.table, SCHEMAS[kind], Path("wrong")).height == cleaned.table.height
         for raw in tables.check(cleaned.rejects, Rejects, Path("rejects"))["raw"]:
-            if len(raw) < ingest.RAW_CHARS:  # else cut
+            if len(raw) < rejects.RAW_CHARS:  # else cut
                 json.loads(raw)
 
 

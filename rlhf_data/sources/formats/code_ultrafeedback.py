@@ -15,7 +15,7 @@ from typing import Any
 from rlhf_data.schemas import Message
 from rlhf_data.sources import chats, fields
 from rlhf_data.sources.about import About, Expected
-from rlhf_data.sources.records import BadRecord, Comparison, Prompt, Response
+from rlhf_data.sources.records import BadRecord, Comparison, Prompt, Response, all_pairs, usable
 
 ABOUT = About(
     title="CodeUltraFeedback",
@@ -44,14 +44,14 @@ def preferences(record: Any, *, compat: bool) -> list[Comparison]:
         if fields.optional_text(fields.items(record, "annotations")[-1], "rating") == "N/A":
             raise BadRecord("unrated", "the last rating is N/A")
         rated = [(responses[model], rating) for model, rating in ratings.items() if model in responses]
-        return fields.usable(lambda pair: _by_text(prompt, *pair), combinations(rated, 2))
+        return usable(lambda pair: _by_text(prompt, *pair), combinations(rated, 2))
 
     def response(model: str) -> Response:
         if model not in ratings:
             raise BadRecord("unrated", f"{model[:40]!r} has no annotation")
         return Response(prompt, responses[model], fields.rating(ratings[model]), ABOUT.annotator)
 
-    return fields.all_pairs(fields.usable(response, responses))
+    return all_pairs(usable(response, responses))
 
 
 def prompts(record: Any) -> list[Prompt]:

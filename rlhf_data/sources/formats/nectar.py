@@ -15,7 +15,7 @@ from rlhf_data.hashing import fraction
 from rlhf_data.schemas import Message
 from rlhf_data.sources import fields, transcripts
 from rlhf_data.sources.about import About, Expected
-from rlhf_data.sources.records import BadRecord, Comparison, Prompt, Response, compared
+from rlhf_data.sources.records import BadRecord, Comparison, Prompt, Response, all_pairs, compared, usable
 
 ABOUT = About(
     title="Nectar",
@@ -40,9 +40,9 @@ def preferences(record: Any, *, pairing: str, seed: int) -> list[Comparison]:
     """
     text = fields.text(record, "prompt")
     prompt = _prompt(text)
-    answers = fields.usable(lambda answer: _answer(prompt, answer), fields.items(record, "answers"))
+    answers = usable(lambda answer: _answer(prompt, answer), fields.items(record, "answers"))
     if pairing == "all" or len(answers) < 2:
-        return fields.all_pairs(answers)
+        return all_pairs(answers)
     ranked = sorted(answers, key=lambda answer: -answer.score)
 
     def drawn(what: str, first: int, end: int) -> int:

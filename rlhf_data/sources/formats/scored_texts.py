@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from rlhf_data.sources import fields, transcripts
-from rlhf_data.sources.records import BadRecord, Comparison, Prompt
+from rlhf_data.sources.records import BadRecord, Comparison, Prompt, usable
 
 LEAVES = ("score",)
 
@@ -23,7 +23,7 @@ def preferences(record: Any) -> list[Comparison]:
         raise BadRecord("wrong_layout", f"{len(texts)} texts, but {len(scores)} scores")
     if len(texts) < 2:
         raise BadRecord("no_pair", "one text alone")
-    return fields.usable(_comparison, combinations(zip(texts, scores, strict=True), 2))
+    return usable(_comparison, combinations(zip(texts, scores, strict=True), 2))
 
 
 def _comparison(pair: tuple[tuple[Any, Any], tuple[Any, Any]]) -> Comparison:
@@ -42,4 +42,4 @@ def prompts(record: Any) -> list[Prompt]:
     def asked(text: object) -> Prompt:
         return Prompt(transcripts.prompt(transcripts.turns(fields.as_text(text, "a text"))))
 
-    return fields.usable(asked, fields.items(record, "text"))
+    return usable(asked, fields.items(record, "text"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from rlhf_data.schemas import Message
 from rlhf_data.sources import chats, fields
-from rlhf_data.sources.records import Conversation, Prompt
+from rlhf_data.sources.records import Conversation, Prompt, usable
 
 LEAVES = ("instances.output", "is_classification")
 
@@ -18,11 +18,11 @@ def instructions(record: Any) -> list[Conversation]:
     def conversation(instance: object) -> Conversation:
         return Conversation(chats.answered(_prompt(record, instance), fields.text(instance, "output")))
 
-    return fields.usable(conversation, fields.items(record, "instances"))
+    return usable(conversation, fields.items(record, "instances"))
 
 
 def prompts(record: Any) -> list[Prompt]:
-    return fields.usable(lambda instance: Prompt(_prompt(record, instance)), fields.items(record, "instances"))
+    return usable(lambda instance: Prompt(_prompt(record, instance)), fields.items(record, "instances"))
 
 
 def _prompt(record: Any, instance: object) -> list[Message]:

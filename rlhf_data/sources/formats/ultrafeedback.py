@@ -15,7 +15,7 @@ from typing import Any
 from rlhf_data.schemas import Message
 from rlhf_data.sources import chats, fields
 from rlhf_data.sources.about import About, Expected
-from rlhf_data.sources.records import BadRecord, Comparison, Prompt, Response
+from rlhf_data.sources.records import BadRecord, Comparison, Prompt, Response, all_pairs, usable
 
 ABOUT = About(
     title="UltraFeedback",
@@ -52,8 +52,8 @@ def preferences(record: Any, *, score: str, drop_truthfulqa: bool, compat: bool)
         response = Response(prompt, fields.text(completion, "response"), found, ABOUT.annotator)
         return fields.text(completion, "model") if compat else "", response
 
-    completions = fields.usable(scored, fields.items(record, "completions"))
-    return fields.all_pairs(list(dict(completions).values()) if compat else [one for _, one in completions])
+    completions = usable(scored, fields.items(record, "completions"))
+    return all_pairs(list(dict(completions).values()) if compat else [one for _, one in completions])
 
 
 def prompts(record: Any, *, drop_truthfulqa: bool) -> list[Prompt]:
@@ -75,7 +75,7 @@ def _ratings(completion: Any) -> float:
     aspects = fields.value(completion, "annotations")
     if not isinstance(aspects, dict):
         raise BadRecord("wrong_layout", "field 'annotations' is not an object")
-    found = fields.usable(lambda aspect: fields.rating(fields.text(aspect, "Rating")), aspects.values())
+    found = usable(lambda aspect: fields.rating(fields.text(aspect, "Rating")), aspects.values())
     if not found:
         raise BadRecord("unrated", "no aspect is rated")
     return sum(found) / len(found)

@@ -10,7 +10,7 @@ import pytest
 from projects import CONFIG, dvc, git
 
 from rlhf_data.errors import StorageError
-from rlhf_data.storage import revisions
+from rlhf_data.storage import previous
 
 STAGE = """
 stages:
@@ -72,20 +72,20 @@ def test_the_cache_gives_what_the_workspace_has_lost(
     origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(origin)
-    found = revisions.fetch_previous(TABLE, tmp_path / "into")
+    found = previous.fetch(TABLE, tmp_path / "into")
     assert parts(found) == {"part-0.parquet": [0], "part-1.parquet": [1], "part-2.parquet": [2]}
-    assert revisions.fetch_previous(Path("data/generations/iter2"), tmp_path / "none") == []
+    assert previous.fetch(Path("data/generations/iter2"), tmp_path / "none") == []
 
 
 @pytest.mark.parametrize("out", ["data/new.parquet", "data/new"])
 def test_an_output_that_no_lock_file_names_has_no_previous_version(clone: Path, tmp_path: Path, out: str) -> None:
     with Path("dvc.yaml").open("a") as file:
         file.write(f"  new:\n    cmd: 'true'\n    outs:\n      - {out}\n")
-    assert revisions.fetch_previous(Path(out), tmp_path / "into") == []
+    assert previous.fetch(Path(out), tmp_path / "into") == []
 
 
 def test_a_clone_that_pulled_nothing_reads_the_remote(clone: Path, tmp_path: Path) -> None:
-    found = revisions.fetch_previous(TABLE, tmp_path / "into")
+    found = previous.fetch(TABLE, tmp_path / "into")
     assert parts(found) == {"part-0.parquet": [0], "part-1.parquet": [1], "part-2.parquet": [2]}
     assert not (clone / "data").exists()
 
@@ -99,17 +99,17 @@ def test_damaged_and_lost_parts_are_left_out_and_named(
     flipped.chmod(0o644)
     flipped.write_bytes(content)
 
-    assert list(parts(revisions.fetch_previous(TABLE, tmp_path / "into"))) == ["part-0.parquet", "part-2.parquet"]
+    assert list(parts(previous.fetch(TABLE, tmp_path / "into"))) == ["part-0.parquet", "part-2.parquet"]
     assert "data/generations/iter1/part-1.parquet: damaged" in capsys.readouterr().out
 
     flipped.unlink()
-    assert list(parts(revisions.fetch_previous(TABLE, tmp_path / "into"))) == ["part-0.parquet", "part-2.parquet"]
+    assert list(parts(previous.fetch(TABLE, tmp_path / "into"))) == ["part-0.parquet", "part-2.parquet"]
     assert "data/generations/iter1/part-1.parquet: neither in the cache nor on the remote" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_lost_whole_is_said(clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(tmp_path / "store")
-    assert revisions.fetch_previous(TABLE, tmp_path / "into") == []
+    assert previous.fetch(TABLE, tmp_path / "into") == []
     assert "data/generations/iter1: neither the cache nor the remote holds" in capsys.readouterr().out
 
 
@@ -117,9 +117,9 @@ def test_a_remote_out_of_reach_is_an_error_with_the_ways_out(clone: Path, tmp_pa
     unreachable = CONFIG.replace("../../store", "ssh://127.0.0.1:9/store")  # nothing listens there
     (clone / ".dvc/config").write_text(unreachable)
     with pytest.raises(StorageError, match=r"(?s)cannot be fetched.*fresh: true"):
-        revisions.fetch_previous(TABLE, tmp_path / "into")
+        previous.fetch(TABLE, tmp_path / "into")
 
 
 def test_outside_a_project_there_are_no_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert revisions.fetch_previous(TABLE, tmp_path / "into") == []
+    assert previous.fetch(TABLE, tmp_path / "into") == []

@@ -1,0 +1,31 @@
+"""A record that was dropped → its row of the rejects: the rule that dropped it, and what it was."""
+
+from __future__ import annotations
+
+import json
+
+from rlhf_data.cleaning.validation import Values
+from rlhf_data.sources.records import BadRecord
+
+RAW_CHARS = 20_000  # of a dropped record that are kept to look at
+DETAIL_CHARS = 500
+
+
+def row(bad: BadRecord, record: object) -> Values:
+    """The columns of rejects that say why a record was dropped, and what it was."""
+    return of_text(bad, raw(record))
+
+
+def of_text(bad: BadRecord, text: str) -> Values:
+    """As `row`, of a record that is text already."""
+    # a field's name may hold what no table can
+    detail = bad.detail[:DETAIL_CHARS].encode(errors="backslashreplace").decode()
+    return {"rule": bad.rule, "detail": detail, "raw": text}
+
+
+def raw(record: object) -> str:
+    """A record as JSON text, cut; it may hold what JSON cannot."""
+    try:
+        return json.dumps(record, default=str)[:RAW_CHARS]
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps("the record cannot be written as JSON text, or is nested too deeply")
