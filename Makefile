@@ -8,6 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: run test test-packages lint lock clean
 
 run: .venv/.installed
+	rlhf-data check
 	dvc repro
 
 test: .venv/.installed lint

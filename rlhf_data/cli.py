@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from rlhf_data.errors import RlhfDataError
-from rlhf_data.storage import locks
+from rlhf_data.storage import inputs, locks
 
 LOCKS = Path("data/.journal/locks")
 
@@ -38,7 +38,10 @@ def run(main: Callable[..., None]) -> None:
     command = " ".join([inspect.getfile(main), *sys.argv[1:]])  # which names the outputs
     try:
         with locks.held(LOCKS / hashlib.sha256(command.encode()).hexdigest()[:16], f"`{' '.join(sys.argv)}`"):
+            stage = Path(inspect.getfile(main)).stem
+            read = inputs.look(stage)  # before the stage reads it
             main(**arguments)
+            inputs.record(stage, read)
     except RlhfDataError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:

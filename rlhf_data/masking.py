@@ -69,3 +69,9 @@ def _forms(key: str) -> Iterator[str]:
     yield from (key, key[::-1], octets.hex(), quote(key, safe=""), "".join(f"u{ord(one):04x}" for one in key))
     for before in range(3):  # base64 of a text with the key in it depends on where it stands
         yield base64.b64encode(bytes(before) + octets).decode()[before + bool(before) :].rstrip("=")
+
+
+def line(error: Exception) -> str:
+    """An error's message on one line, without the passwords of its URLs; its kind where it says nothing."""
+    said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    return urls(said) or type(error).__name__

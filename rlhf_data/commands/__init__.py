@@ -23,6 +23,7 @@ MODULES = {  # by the subcommand's name
     "queries": "queries",
     "ask": "ask",
     "diff": "diff",
+    "check": "check",
     "doctor": "doctor",
     "verify": "verify",
     "export": "export",

@@ -1,4 +1,4 @@
-"""`rlhf-data doctor`: what is installed, reachable and sound, one line each with what to do."""
+"""`rlhf-data doctor`: what is installed, reachable and sound, one line each with what to do; `check` is part of it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import typer
 
 from rlhf_data import masking
+from rlhf_data.commands import check
 from rlhf_data.commands.projects import Project
-from rlhf_data.errors import RlhfDataError
 from rlhf_data.sql import confined
 
 LIBRARIES = ("rlhf-data", "dvc", "duckdb", "polars", "dataframely", "torch", "transformers", "trl")
@@ -26,10 +26,10 @@ GIB = 2**30
 
 def main(project: Project) -> None:
     """Check this machine and the project; exits with 1 where something is a problem."""
-    checks: list[Callable[[Path], Iterator[Finding]]] = [_installed, _machine, _params, _project]
+    checks: list[Callable[[Path], Iterator[Finding]]] = [_installed, _machine, check.findings, _project]
     problems = 0
-    for check in checks:
-        for level, text in check(project):
+    for look in checks:
+        for level, text in look(project):
             print(f"{level:<8} {text}", flush=True)
             problems += level == "problem"
     if problems:
@@ -66,16 +66,6 @@ def _machine(project: Path) -> Iterator[Finding]:
         yield "ok", "SQL has two walls: DuckDB without a file system, in a process that can write no file (Landlock)"
 
 
-def _params(project: Path) -> Iterator[Finding]:
-    from rlhf_data import params
-
-    try:
-        params.load(project)
-        yield "ok", f"params.yaml: profile {params.project(project).profile} is valid"
-    except RlhfDataError as error:
-        yield "problem", f"{_line(error)} — correct it; nothing runs before"
-
-
 def _project(project: Path) -> Iterator[Finding]:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
@@ -86,7 +76,7 @@ def _project(project: Path) -> Iterator[Finding]:
     try:
         repo = Repo(str(project))
     except DvcException as error:
-        yield "problem", f"DVC: {_line(error)} — `dvc config --list --show-origin` shows where it stands"
+        yield "problem", f"DVC: {masking.line(error)} — `dvc config --list --show-origin` shows where it stands"
         return
     with repo:
         yield from _stages(project, repo)
@@ -101,7 +91,7 @@ def _stages(project: Path, repo: Any) -> Iterator[Finding]:
         stages = list(repo.index.stages)
         repo.check_graph(stages=stages)
     except DvcException as error:
-        yield "problem", f"DVC files: {_line(error)} — `dvc status` says the same"
+        yield "problem", f"DVC files: {masking.line(error)} — `dvc status` says the same"
         return
     yield "ok", f"DVC files: {len(stages)} stages and tracked files, no cycle"
     if not (project / "dvc.lock").exists():
@@ -139,7 +129,10 @@ def _remote(repo: Any, name: str) -> Finding:
         there = remote.fs.exists(remote.path)
         list(remote.fs.ls(remote.path, detail=False)) if there else None  # a bucket may be seen and yet not be read
     except Exception as error:  # every kind of remote has errors of its own
-        return "problem", f"remote {name}: {_line(error)} — its url and credentials: `dvc config --list --show-origin`"
+        return (
+            "problem",
+            f"remote {name}: {masking.line(error)} — its url and credentials: `dvc config --list --show-origin`",
+        )
     if not there:
         return "warning", f"remote {name} ({url}): nothing there yet — `dvc push --remote {name}` fills it"
     if not repo.config["remote"][name].get("verify"):
@@ -165,8 +158,3 @@ def _gpus() -> str:
     asked = [command, "--query-gpu=name,memory.total", "--format=csv,noheader"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     return ", ".join(done.stdout.strip().splitlines()) if done.returncode == 0 else ""
-
-
-def _line(error: Exception) -> str:
-    said = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
-    return masking.urls(said) or type(error).__name__

@@ -9,6 +9,7 @@ Its fingerprint is of what the folder holds: a checkpoint, or the scores by the 
 from __future__ import annotations
 
 import shutil
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,18 @@ def recorded(judge: RecordedJudge) -> pl.DataFrame:
         raise EngineError(f"{judge.path}: no record can be used\n  {refused[0] if refused else 'it is empty'}")
     rows = [(*key, *scores) for key, scores in found.items()]
     return pl.DataFrame(rows, schema=RecordedScores.create_empty().schema, orient="row")
+
+
+def refuse_unread(judge: RecordedJudge, root: Path, most: int = 200) -> None:
+    """Raises `EngineError` where none of the file's first records says a score; its path starts from `root`."""
+    refused: list[str] = []
+    for number, record in enumerate(islice(readers.pinned(root, judge), most)):
+        try:
+            _read(unread.noted(record), judge)
+            return
+        except BadRecord as bad:
+            refused.append(f"record {number}: {bad}")
+    raise EngineError(f"{judge.path}: no record can be used\n  {refused[0]}")
 
 
 def _read(record: Any, judge: RecordedJudge) -> tuple[tuple[str, str, str], tuple[float, float]]:

@@ -86,6 +86,13 @@ def model(
     return found, set(said["missing_keys"])
 
 
+def refuse_unknown(folder: Path, path: str | Path) -> None:
+    """Raises `EngineError` where transformers knows no model of the folder's config.json; loads none."""
+    from transformers import AutoConfig
+
+    loaded(lambda: AutoConfig.from_pretrained(str(folder), trust_remote_code=False), path)
+
+
 def _without_weights(family: Any, folder: Path, **more: Any) -> Any:
     """The model as config.json describes it, its parameters without memory; draws no random number."""
     import torch

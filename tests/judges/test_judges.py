@@ -79,7 +79,9 @@ def test_swapped_responses_get_one_minus_the_preference(policy_dir: Path, tiny: 
 def test_what_is_too_long_is_cut(policy_dir: Path, tiny: Params, section: PairwiseJudge) -> None:
     judge = open_judge(policy_dir, section, score=tiny.score, max_length=tiny.train_reward.max_length)
     found = judge.prefer([COMPARISONS[0], LONG, ENDLESS])
-    assert found[0] == judge.prefer(COMPARISONS)[0]
+    assert found[0] == pytest.approx(
+        judge.prefer(COMPARISONS)[0], abs=1e-6
+    )  # another batch, on some CPUs other kernels
     assert all(0 < p < 1 for p in found)
 
 

@@ -1,0 +1,134 @@
+"""Files outside the project's tables that a stage reads and DVC does not watch: are they still what it read?
+
+A stage that ends writes down what it read to `data/.journal/inputs/<stage>.json`: size, time and SHA-256 of each file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rlhf_data.errors import RlhfDataError
+from rlhf_data.params import Params, load
+from rlhf_data.storage.atomic import atomically
+
+FOLDER = Path("data/.journal/inputs")
+Read = dict[str, tuple[int, int, str]]  # by path: bytes, time of change in ns, SHA-256
+
+
+def _sources(profile: Params) -> Iterator[Path]:
+    root = Path(profile.ingest.root)
+    for source in profile.ingest.sources.values():
+        if source.format != "world":
+            yield from (root / source.path,) if source.path else (Path(str(source.hub)),)
+    if profile.clean.contamination and profile.clean.contamination.instructions:
+        yield from _evaluation_sets(profile)
+
+
+def _evaluation_sets(profile: Params) -> Iterator[Path]:
+    if sets := profile.clean.contamination:
+        yield from (Path(sets.root) / one.path for one in sets.sets.values())
+
+
+def _tests(profile: Params) -> Iterator[Path]:
+    for _, _, source in profile.benchmark_pairs.sources():
+        yield Path(profile.benchmark_pairs.root) / source.path if source.path else Path(str(source.hub))
+
+
+def _judges(*kinds: str) -> Callable[[Params], Iterator[Path]]:
+    def found(profile: Params) -> Iterator[Path]:
+        for judge in profile.judges.values():
+            named = judge.path if judge.kind == "recorded" else getattr(judge, "model", None)
+            if judge.kind in kinds and named and named != "iter0" and getattr(judge, "engine", "") != "openai":
+                yield Path(named)
+
+    return found
+
+
+def _base(section: str) -> Callable[[Params], Iterator[Path]]:
+    def found(profile: Params) -> Iterator[Path]:
+        base = getattr(profile, section).base
+        if isinstance(base, str) and base != "iter0":
+            yield Path(base)
+
+    return found
+
+
+STAGES: dict[str, Callable[[Params], Iterable[Path]]] = {  # what each stage reads beside tables, by the profile
+    "ingest": _sources,
+    "mix": _evaluation_sets,
+    "prompts": _evaluation_sets,
+    "tokenizer": lambda profile: [Path(profile.tokenizer.hub)] if profile.tokenizer.hub else [],
+    "train_sft": _base("train_sft"),
+    "train_reward": _base("train_reward"),
+    "train_preference": _base("train_preference"),
+    "llm_judge": _judges("prompted"),
+    "given_judge": _judges("reward", "recorded"),
+    "benchmark_pairs": _tests,
+}
+
+
+def look(stage: str) -> Read | None:
+    """What there is now of what a stage reads, from the current folder; None of a stage that reads nothing such."""
+    try:
+        return _read(Path(), STAGES[stage](load())) if stage in STAGES else None
+    except (RlhfDataError, OSError):  # the stage itself says it better
+        return None
+
+
+def record(stage: str, read: Read | None) -> None:
+    """Writes down what a stage that ended has read."""
+    if read is not None:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        atomically(FOLDER / f"{stage}.json", lambda partial: partial.write_text(json.dumps(read), encoding="utf8"))
+
+
+def changed(project: Path, stage: str, profile: Params) -> list[str]:
+    """The files that are not what the stage last read here; none where it has not run, or by other params."""
+    try:
+        was: dict[str, Any] = json.loads((project / FOLDER / f"{stage}.json").read_text(encoding="utf8"))
+    except (OSError, ValueError):
+        return []
+    wanted = [str(path) for path in STAGES[stage](profile)]
+    now = dict(_files(project, map(Path, wanted)))
+    mine = {name for name in was if any(_within(name, one) for one in wanted)}
+    differ = [name for name in mine & now.keys() if not _same(now[name], was[name])]
+    # a file that was added where a pattern or a folder was read
+    new = [name for name in now.keys() - was.keys() if any(_within(old, one) for old in was for one in wanted
+                                                          if _within(name, one))]  # fmt: skip
+    return sorted([*differ, *new, *(mine - now.keys())])
+
+
+def _within(name: str, wanted: str) -> bool:
+    return name == wanted or Path(wanted) in Path(name).parents or ("*" in wanted and Path(name).match(wanted))
+
+
+def _same(path: Path, was: Any) -> bool:
+    size, time, sha256 = was
+    stat = path.stat()
+    return bool(stat.st_size == size and (stat.st_mtime_ns == time or _sha256(path) == sha256))
+
+
+def _read(project: Path, wanted: Iterable[Path]) -> Read:
+    files = dict(_files(project, wanted))
+    return {name: (path.stat().st_size, path.stat().st_mtime_ns, _sha256(path)) for name, path in files.items()}
+
+
+def _files(project: Path, wanted: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    """Files, those of folders and those that patterns name, by the name that starts as the params write it."""
+    for one in wanted:
+        place = Path(one.anchor) if one.is_absolute() else project
+        pattern = str(one).removeprefix(place.anchor)
+        found = sorted(place.glob(pattern)) if "*" in pattern else [project / one]
+        for path in found:
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file():
+                    yield str(file if one.is_absolute() else file.relative_to(project)), file
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
