@@ -97,6 +97,14 @@ def _progress() -> Any:
     return Progress()
 
 
+def _refuse_diverged(stage: str, state: Any, logs: dict[str, Any]) -> None:
+    if not math.isfinite(float(logs.get("loss", 0))):
+        raise EngineError(
+            f"{stage}: the loss became NaN or infinite by step {state.global_step} of {state.max_steps}\n"
+            f"  lower {stage}.learning_rate"
+        )
+
+
 def _checkpoints(trainer: Any, section: Training, stage: str) -> Any:
     import torch
     from transformers import TrainerCallback
@@ -126,11 +134,7 @@ def _checkpoints(trainer: Any, section: Training, stage: str) -> Any:
             control.should_save = due and control.should_log
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **more: Any) -> None:
-            if not math.isfinite(float(logs.get("loss", 0))):
-                raise EngineError(
-                    f"{stage}: the loss became NaN or infinite by step {state.global_step} of {state.max_steps}\n"
-                    f"  lower {stage}.learning_rate"
-                )
+            _refuse_diverged(stage, state, logs)
 
         def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             self.saved = state.global_step
