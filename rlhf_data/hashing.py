@@ -6,6 +6,7 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
 import polars as pl
 
@@ -17,6 +18,12 @@ HEX_DIGITS = 32  # 128 bits: no collision is to be met in any data set
 def content_id(*parts: str) -> str:
     """A hash of texts, in order."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:HEX_DIGITS]
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def normal_form(text: str) -> str:

@@ -10,10 +10,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import typer
-
 from rlhf_data import masking, params
 from rlhf_data.commands import check_models, check_sources
+from rlhf_data.commands.findings import Finding, told
 from rlhf_data.commands.projects import Project
 from rlhf_data.errors import RlhfDataError
 from rlhf_data.params import Params, ProjectParams
@@ -21,19 +20,13 @@ from rlhf_data.params.profiles import CHARS_PER_TOKEN
 from rlhf_data.params.training import LlamaSize
 from rlhf_data.storage import inputs
 
-Finding = tuple[str, str]  # ok, warning or problem; what was found, and after " — " what to do
 GIB = 2**30
 CHARS_BYTES = 2 * CHARS_PER_TOKEN  # of a token's text, in a table and in the cache
 
 
 def main(project: Project) -> None:
     """Check the profile and what it reads before anything runs; exits with 1 where something is a problem."""
-    problems = 0
-    for level, text in findings(project):
-        print(f"{level:<8} {text}", flush=True)
-        problems += level == "problem"
-    if problems:
-        raise typer.Exit(1)
+    told(findings(project))
 
 
 def findings(project: Path) -> Iterator[Finding]:
@@ -62,31 +55,19 @@ def _judges(project: Path, wanted: ProjectParams, profile: Params) -> Iterator[F
     """Judges by what stages can make of them, and policies by what they can be chosen by."""
     judges = profile.judges
     if wanted.second_judge in profile.combine_rewards.judges:
-        yield (
-            "problem",
-            (
-                f"params.yaml: second_judge: {wanted.second_judge} also trains (combine_rewards.judges): hacking "
-                "cannot show — name another judge"
-            ),
-        )
-    kept = {name for name in wanted.scored_by if judges[name].kind == "recorded"}
-    for name in sorted(kept | ({wanted.second_judge} if judges[wanted.second_judge].kind == "recorded" else set())):
-        yield "problem", f"judges.{name}: recorded scores are of texts that were there, not of new responses — test it"
-    made: dict[str, str] = {
-        "reward": "reward",
-        "pairwise": "preference",
-        "prompted": "prompted",
-    }  # by stages
+        also = f"params.yaml: second_judge: {wanted.second_judge} also trains (combine_rewards.judges)"
+        yield "problem", f"{also}: hacking cannot show — name another judge"
+    for name in sorted({*wanted.scored_by, wanted.second_judge}):
+        if judges[name].kind == "recorded":
+            yield "problem", f"judges.{name}: recorded scores are of texts that were there, not of new ones — test it"
+    made = {"reward": "reward", "pairwise": "preference", "prompted": "prompted"}  # what stages make, by kind
     for name in dict.fromkeys([*wanted.scored_by, *wanted.tested, wanted.second_judge]):
         judge = judges[name]
         given = judge.kind == "recorded" or (judge.kind == "reward" and judge.model is not None)
         if given and name not in wanted.given_judges:
             yield "problem", f"judges.{name}: is not trained here — add it to `given_judges` in params.yaml"
         if not given and name != made[judge.kind]:
-            yield (
-                "problem",
-                f"judges.{name}: no stage makes it — call the {judge.kind} one {made[judge.kind]}",
-            )
+            yield "problem", f"judges.{name}: no stage makes it — call the {judge.kind} one {made[judge.kind]}"
     for name in wanted.given_judges:
         if judges[name].kind not in ("reward", "recorded") or getattr(judges[name], "model", "") is None:
             yield "problem", f"judges.{name}: is trained here — take it out of `given_judges` in params.yaml"
@@ -104,9 +85,8 @@ def _disk(project: Path, wanted: ProjectParams, profile: Params) -> Iterator[Fin
     base = profile.train_sft.base
     weights = _bytes_of(base) if isinstance(base, LlamaSize) else check_models.size(project, base)
     # twice: the workspace's files, and the cache's where the disk cannot link them; a training holds Adam's state
-    needed = (
-        answers * profile.generate.max_tokens * CHARS_BYTES + 2 * weights * (len(wanted.policies) + 2) + 4 * weights
-    )
+    models = 2 * weights * (len(wanted.policies) + 2) + 4 * weights
+    needed = answers * profile.generate.max_tokens * CHARS_BYTES + models
     found = f"disk: a first run writes about {needed / GIB:.1f} GiB, {free / GIB:.1f} are free"
     if needed > free:
         yield "problem", f"{found} — free some, or move the cache: `dvc cache dir PATH`"
@@ -123,10 +103,5 @@ def _changed(project: Path, wanted: ProjectParams, profile: Params) -> Iterator[
     """Inputs that DVC does not watch and that are not what a stage of the last run read."""
     for stage in inputs.STAGES:
         for path in inputs.changed(project, stage, profile):
-            yield (
-                "problem",
-                (
-                    f"{path}: changed since the stage {stage} read it, which DVC does not see — "
-                    f"`dvc repro --force --single-item {stage}` reads it again; then go on"
-                ),
-            )
+            again = f"`dvc repro --force --single-item {stage}` reads it again; then go on"
+            yield "problem", f"{path}: changed since the stage {stage} read it, which DVC does not see — {again}"

@@ -12,11 +12,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rlhf_data import masking
+from rlhf_data.commands.findings import Finding, fault
 from rlhf_data.errors import EngineError, ParamsError, RlhfDataError
 from rlhf_data.models import chat_template, checkpoints, folders, loading
 from rlhf_data.params import Params, ProjectParams
 
-Finding = tuple[str, str]
 BYTES = 4  # of a weight in fp32
 REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -56,11 +56,11 @@ def _tried(place: str, look: Callable[[], None]) -> Finding:
     try:
         look()
     except (RlhfDataError, OSError) as error:
-        return "problem", f"{place}: {masking.line(error).replace('; ', ' — ', 1)}"
+        return fault(place, error)
     return "ok", f"{place}: can be opened"
 
 
-def _folder(project: Path, where: str, revision: str | None, *, weights: bool) -> Path:
+def _folder(project: Path, where: str, revision: str | None) -> Path:
     """The model's folder; of a hub id, its settings. Raises `EngineError` where it is neither."""
     if (project / where).is_dir():
         return loading.opened(project / where, None)
@@ -70,9 +70,9 @@ def _folder(project: Path, where: str, revision: str | None, *, weights: bool) -
 
 
 def _refuse_model(project: Path, where: str, revision: str | None, tokens: int) -> None:
-    folder = _folder(project, where, revision, weights=True)
-    if folder == project / where and not folders.weights(folder):
-        raise EngineError(f"{where}: holds no weights\n  fetch it again")
+    folder = _folder(project, where, revision)
+    if folder == project / where:  # of a hub id, only the settings are fetched
+        folders.weights(folder)
     loading.refuse_unknown(folder, where)
     context = folders.context(folder)
     if context is not None and tokens > context:
@@ -84,7 +84,7 @@ def _refuse_model(project: Path, where: str, revision: str | None, tokens: int) 
 
 def _refuse_tokenizer(project: Path, profile: Params) -> None:
     where, revision = str(profile.tokenizer.hub), profile.tokenizer.revision
-    folder = _folder(project, where, revision, weights=False)
+    folder = _folder(project, where, revision)
     base = profile.train_sft.base
     local = isinstance(base, str) and (project / base).is_dir()
     chat_template.probe(

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from rlhf_data import masking
 from rlhf_data.cleaning import ingest, prompt_shards
+from rlhf_data.commands.findings import Finding, fault
 from rlhf_data.errors import RlhfDataError, SourceError
 from rlhf_data.judges import given_folder
 from rlhf_data.params import Params, ProjectParams
@@ -22,7 +22,6 @@ from rlhf_data.sources.records import BadRecord
 
 FIRST = 200  # records of a source that are read
 POOL = 20_000  # of a source of prompts
-Finding = tuple[str, str]
 
 
 def findings(project: Path, wanted: ProjectParams, profile: Params) -> Iterator[Finding]:
@@ -64,8 +63,7 @@ def _tried(read: Callable[[], ingest.Cleaned | None], place: str) -> _Tried:
     try:
         cleaned = read()
     except (RlhfDataError, OSError) as error:
-        said = masking.line(error)
-        return _Tried([("problem", f"{place}: {said.replace('; ', ' — ', 1)}")], None)
+        return _Tried([fault(place, error)], None)
     if cleaned is None:
         return _Tried([("ok", f"{place}: is read")], None)
     level = "ok" if 2 * cleaned.kept >= cleaned.raw else "warning"
@@ -118,7 +116,7 @@ def _shards(pool: pl.DataFrame, wanted: ProjectParams, profile: Params) -> Itera
     try:
         dealt = prompt_shards.deal(prompts, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
     except RlhfDataError as error:
-        yield "problem", f"prompts: {masking.line(error).replace('; ', ' — ', 1)}"
+        yield fault("prompts", error)
         return
     short = [f"{name} {dealt[name].height} of {size}" for name, size in sizes.items() if dealt[name].height < size]
     if short:

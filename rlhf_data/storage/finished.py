@@ -7,7 +7,6 @@ same files and the cache holds them whole.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rlhf_data.errors import StorageError
+from rlhf_data.hashing import sha256
 from rlhf_data.storage import locks
 from rlhf_data.storage.atomic import atomically
 
@@ -24,7 +24,7 @@ RECORD = "finished.json"
 def record(work: Path, out: Path) -> None:
     """Notes in the folder `work` what came of it: the hash of each file of the output."""
     files = sorted(path for path in out.rglob("*") if path.is_file()) if out.is_dir() else [out]
-    found = {path.relative_to(out).as_posix(): _hash(path) for path in files}
+    found = {path.relative_to(out).as_posix(): sha256(path) for path in files}
     text = json.dumps({"output": os.path.relpath(out), "files": found}, indent=1)
     atomically(work / RECORD, lambda partial: partial.write_text(text + "\n"))
 
@@ -64,10 +64,5 @@ def _is_held(repo: Any, output: str, files: dict[str, str]) -> bool:
         return False
     kept = {os.path.relpath(name, root): Path(repo.cache.local.oid_to_path(tracked.checksum(name))) for name in names}
     return kept.keys() == files.keys() and all(
-        path.exists() and _hash(path) == files[name] for name, path in kept.items()
+        path.exists() and sha256(path) == files[name] for name, path in kept.items()
     )
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

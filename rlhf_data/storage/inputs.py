@@ -5,18 +5,20 @@ A stage that ends writes down what it read to `data/.journal/inputs/<stage>.json
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from rlhf_data.errors import RlhfDataError
+from rlhf_data.hashing import sha256
 from rlhf_data.params import Params, load
+from rlhf_data.storage import locks
 from rlhf_data.storage.atomic import atomically
 
 FOLDER = Path("data/.journal/inputs")
-Read = dict[str, tuple[int, int, str]]  # by path: bytes, time of change in ns, SHA-256
+# by what the params name, and then by file: bytes, time of change in ns, SHA-256
+Read = dict[str, dict[str, tuple[int, int, str]]]
 
 
 def _sources(profile: Params) -> Iterator[Path]:
@@ -72,9 +74,15 @@ STAGES: dict[str, Callable[[Params], Iterable[Path]]] = {  # what each stage rea
 
 
 def look(stage: str) -> Read | None:
-    """What there is now of what a stage reads, from the current folder; None of a stage that reads nothing such."""
+    """What there is now of what a stage reads, from the current folder; None where there is nothing such."""
+    if stage not in STAGES or not locks.is_first():
+        return None
     try:
-        return _read(Path(), STAGES[stage](load())) if stage in STAGES else None
+        named = {str(one): dict(_files(Path(), one)) for one in STAGES[stage](load())}
+        return {
+            one: {name: (path.stat().st_size, path.stat().st_mtime_ns, sha256(path)) for name, path in files.items()}
+            for one, files in named.items()
+        } or None
     except (RlhfDataError, OSError):  # the stage itself says it better
         return None
 
@@ -89,46 +97,29 @@ def record(stage: str, read: Read | None) -> None:
 def changed(project: Path, stage: str, profile: Params) -> list[str]:
     """The files that are not what the stage last read here; none where it has not run, or by other params."""
     try:
-        was: dict[str, Any] = json.loads((project / FOLDER / f"{stage}.json").read_text(encoding="utf8"))
+        read: dict[str, Any] = json.loads((project / FOLDER / f"{stage}.json").read_text(encoding="utf8"))
     except (OSError, ValueError):
         return []
-    wanted = [str(path) for path in STAGES[stage](profile)]
-    now = dict(_files(project, map(Path, wanted)))
-    mine = {name for name in was if any(_within(name, one) for one in wanted)}
-    differ = [name for name in mine & now.keys() if not _same(now[name], was[name])]
-    # a file that was added where a pattern or a folder was read
-    new = [name for name in now.keys() - was.keys() if any(_within(old, one) for old in was for one in wanted
-                                                          if _within(name, one))]  # fmt: skip
-    return sorted([*differ, *new, *(mine - now.keys())])
-
-
-def _within(name: str, wanted: str) -> bool:
-    return name == wanted or Path(wanted) in Path(name).parents or ("*" in wanted and Path(name).match(wanted))
+    found: set[str] = set()
+    for one in STAGES[stage](profile):
+        if (was := read.get(str(one))) is not None:
+            now = dict(_files(project, one))
+            found |= now.keys() ^ was.keys()  # added to, or gone from, a folder or what a pattern names
+            found |= {name for name in now.keys() & was.keys() if not _same(now[name], was[name])}
+    return sorted(found)
 
 
 def _same(path: Path, was: Any) -> bool:
-    size, time, sha256 = was
+    size, time, content = was
     stat = path.stat()
-    return bool(stat.st_size == size and (stat.st_mtime_ns == time or _sha256(path) == sha256))
+    return bool(stat.st_size == size and (stat.st_mtime_ns == time or sha256(path) == content))
 
 
-def _read(project: Path, wanted: Iterable[Path]) -> Read:
-    files = dict(_files(project, wanted))
-    return {name: (path.stat().st_size, path.stat().st_mtime_ns, _sha256(path)) for name, path in files.items()}
-
-
-def _files(project: Path, wanted: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """Files, those of folders and those that patterns name, by the name that starts as the params write it."""
-    for one in wanted:
-        place = Path(one.anchor) if one.is_absolute() else project
-        pattern = str(one).removeprefix(place.anchor)
-        found = sorted(place.glob(pattern)) if "*" in pattern else [project / one]
-        for path in found:
-            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                if file.is_file():
-                    yield str(file if one.is_absolute() else file.relative_to(project)), file
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _files(project: Path, one: Path) -> Iterator[tuple[str, Path]]:
+    """A file, those of a folder or those that a pattern names, by the name that starts as the params write it."""
+    place = Path(one.anchor) if one.is_absolute() else project
+    pattern = str(one).removeprefix(place.anchor)
+    for path in sorted(place.glob(pattern)) if "*" in pattern else [project / one]:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                yield str(file if one.is_absolute() else file.relative_to(project)), file

@@ -217,3 +217,12 @@ def test_inputs_that_dvc_does_not_watch(
     changed(project)
     assert len(inputs.changed(project, stage, profile)) == 1
     assert any(f"since the stage {stage} read it" in one and BROKEN in one for one in problems(project))
+
+
+def test_one_of_the_processes_of_a_training_writes_down_what_it_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    assert inputs.look("train_sft")
+    monkeypatch.setenv("RANK", "1")
+    assert inputs.look("train_sft") is None
