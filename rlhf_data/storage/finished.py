@@ -62,7 +62,10 @@ def _is_held(repo: Any, output: str, files: dict[str, str]) -> bool:
         names = list(tracked.find(root))
     except (FileNotFoundError, DataIndexDirError):
         return False
-    kept = {os.path.relpath(name, root): Path(repo.cache.local.oid_to_path(tracked.checksum(name))) for name in names}
+    named = {os.path.relpath(name, root): tracked.info(name).get("md5") for name in names}
+    if not all(named.values()):  # files that dvc.lock does not name: a kill came before it was written
+        return False
+    kept = {name: Path(repo.cache.local.oid_to_path(md5)) for name, md5 in named.items()}
     return kept.keys() == files.keys() and all(
         path.exists() and sha256(path) == files[name] for name, path in kept.items()
     )

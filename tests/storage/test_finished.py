@@ -115,3 +115,18 @@ def test_an_output_of_other_files_settles_nothing(project: Path) -> None:
     finished.record(work, Path(out))
     assert finished.clean(work.parent, project=project) == []
     assert work.is_dir()
+
+
+def test_what_a_kill_left_before_dvc_wrote_its_lock_file_is_kept_and_reused(project: Path) -> None:
+    dvc("repro", "-q", cwd=project)
+    work = project / "data/.journal/scores-iter1-j"
+    lock = (project / "dvc.lock").read_text()
+    (project / "dvc.lock").unlink()  # the output is there, and nothing names it
+    assert finished.clean(work.parent, project=project) == []
+    assert work.is_dir()
+    (project / "dvc.lock").write_text(lock[: lock.index("    cmd:")])  # as a kill in the middle of its writing leaves it
+    with pytest.raises(AssertionError):
+        dvc("repro", "-q", cwd=project)
+    (project / "dvc.lock").unlink()
+    dvc("repro", "-q", cwd=project)
+    assert sorted((project / "computed.txt").read_text().split(), key=int) == [str(part) for part in range(PARTS)]
