@@ -124,7 +124,7 @@ def test_what_a_kill_left_before_dvc_wrote_its_lock_file_is_kept_and_reused(proj
     (project / "dvc.lock").unlink()  # the output is there, and nothing names it
     assert finished.clean(work.parent, project=project) == []
     assert work.is_dir()
-    (project / "dvc.lock").write_text(lock[: lock.index("    cmd:")])  # as a kill in the middle of its writing leaves it
+    (project / "dvc.lock").write_text(lock[: lock.index("    cmd:")])  # as a kill amid its writing leaves it
     with pytest.raises(AssertionError):
         dvc("repro", "-q", cwd=project)
     (project / "dvc.lock").unlink()
