@@ -193,9 +193,19 @@ from rlhf_data.judges import reward_model
 section = replace(params.load_profile("tiny").score, batch_tokens=1_000_000)
 engine = reward_model.open_scorer(Path(sys.argv[1]), section, max_length=1_000_000)
 engine.score(json.loads(sys.argv[2]))  # loads what is loaded late
-for room, conversations in json.load(sys.stdin):
+tokenise = reward_model._rows
+
+
+def then_limit(*arguments):  # the passes alone: the tokenizer's library aborts the process where memory runs out
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    rows = tokenise(*arguments)
     (size,) = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmSize")]
     resource.setrlimit(resource.RLIMIT_AS, (int(size) * 1024 + room, resource.RLIM_INFINITY))
+    return rows
+
+
+reward_model._rows = then_limit
+for room, conversations in json.load(sys.stdin):
     try:
         print("SCORES " + json.dumps(engine.score(conversations)))
     except errors.EngineError as error:
