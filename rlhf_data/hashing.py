@@ -26,6 +26,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def files(place: Path) -> dict[str, str]:
+    """The SHA-256 of every file in a folder, in hex, by its path from there; of a file, its own by the name `.`."""
+    found = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
+    return {path.relative_to(place).as_posix(): sha256(path) for path in found}
+
+
 def normal_form(text: str) -> str:
     """The one spelling that stands for all of a text's: NFC, lines that end in LF, no white space around it.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from rlhf_data import cli, params
 from rlhf_data.loop import history
 from rlhf_data.schemas import LOGPS, History, Pairs
-from rlhf_data.storage import fingerprints, journal, tables
+from rlhf_data.storage import fingerprints, journal, part_files, tables
 from rlhf_data.training import trainers
 
 
@@ -13,6 +13,8 @@ def main(previous: Path, pairs: Path, reference: Path, iteration: str, out: Path
     profile = params.load()
     section, policy = profile.history, profile.train_policy
     job = fingerprints.reference(reference, policy)
+    for part in part_files.of(previous):
+        history.refuse_other_reference(tables.read(part, History), job=job, path=part)
     wanted = history.referred(tables.read(pairs, Pairs), job=job)
     with journal.opened(out, History, job=job, on=history.REFERRED, values=LOGPS, fresh=section.fresh) as rows:
         logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=rows.scratch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -45,6 +46,15 @@ def offline_pairs(mix: pl.DataFrame, *, pairs: int, fits: Fits) -> tuple[pl.Data
 def referred(pairs: pl.DataFrame, *, job: str) -> pl.DataFrame:
     """Pairs with the `job` that decides their log-probabilities."""
     return pairs.with_columns(job=pl.lit(job))
+
+
+def refuse_other_reference(history: pl.DataFrame, *, job: str, path: Path) -> None:
+    """Raises `TableError` where log-probabilities of the history at `path` are not of the reference of this `job`."""
+    if other := (history["job"] != job).sum():
+        raise TableError(
+            f"{path}: the log-probabilities of {other} of {history.height} pairs are of another reference, or were "
+            "computed otherwise\n  `dvc repro` computes them anew, those of earlier iterations first"
+        )
 
 
 def in_scope(history: pl.DataFrame, scope: str, iteration: int) -> pl.DataFrame:

@@ -13,8 +13,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from rlhf_data import hashing
 from rlhf_data.errors import StorageError
-from rlhf_data.hashing import sha256
 from rlhf_data.storage import locks
 from rlhf_data.storage.atomic import atomically
 
@@ -23,9 +23,7 @@ RECORD = "finished.json"
 
 def record(work: Path, out: Path) -> None:
     """Notes in the folder `work` what came of it: the hash of each file of the output."""
-    files = sorted(path for path in out.rglob("*") if path.is_file()) if out.is_dir() else [out]
-    found = {path.relative_to(out).as_posix(): sha256(path) for path in files}
-    text = json.dumps({"output": os.path.relpath(out), "files": found}, indent=1)
+    text = json.dumps({"output": os.path.relpath(out), "files": hashing.files(out)}, indent=1)
     atomically(work / RECORD, lambda partial: partial.write_text(text + "\n"))
 
 
@@ -67,5 +65,5 @@ def _is_held(repo: Any, output: str, files: dict[str, str]) -> bool:
         return False
     kept = {name: Path(repo.cache.local.oid_to_path(md5)) for name, md5 in named.items()}
     return kept.keys() == files.keys() and all(
-        path.exists() and sha256(path) == files[name] for name, path in kept.items()
+        path.exists() and hashing.sha256(path) == files[name] for name, path in kept.items()
     )

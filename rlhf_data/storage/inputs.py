@@ -80,7 +80,7 @@ def look(stage: str) -> Read | None:
     try:
         named = {str(one): dict(_files(Path(), one)) for one in STAGES[stage](load())}
         return {
-            one: {name: (path.stat().st_size, path.stat().st_mtime_ns, sha256(path)) for name, path in files.items()}
+            one: {name: (*_stat(path), sha256(path)) for name, path in files.items()}
             for one, files in named.items()
         } or None
     except (RlhfDataError, OSError):  # the stage itself says it better
@@ -110,9 +110,15 @@ def changed(project: Path, stage: str, profile: Params) -> list[str]:
 
 
 def _same(path: Path, was: Any) -> bool:
-    size, time, content = was
+    *stat, content = was
+    now = _stat(path)
+    return bool(now[0] == stat[0] and (now == stat or sha256(path) == content))
+
+
+def _stat(path: Path) -> list[int]:
+    """Size and times; the last is the system's own, which a copy that keeps times cannot set."""
     stat = path.stat()
-    return bool(stat.st_size == size and (stat.st_mtime_ns == time or sha256(path) == content))
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
 def _files(project: Path, one: Path) -> Iterator[tuple[str, Path]]:

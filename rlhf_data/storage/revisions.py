@@ -25,6 +25,8 @@ def files_at(project: Path, revision: str, folders: Iterable[str], *, fetch: boo
     with opened(project, revision) as repo:
         tracked, found = repo.datafs, {}
         for folder in folders:
+            if fetch:
+                _refuse_damaged_lists(repo, folder, revision)
             for name in _tracked(tracked, folder, revision):
                 md5 = tracked.checksum(name)
                 kept = Path(repo.cache.local.oid_to_path(md5))
@@ -121,6 +123,16 @@ def said(error: BaseException) -> str:
 def unread(path: str, error: BaseException) -> StorageError:
     """What is raised of a store's object that cannot be read."""
     return StorageError(f"{path}: cannot be read: {said(error)}\n  `dvc remote list` says where it is")
+
+
+def _refuse_damaged_lists(repo: Any, folder: str, revision: str) -> None:
+    """A list of an output's files that changed would name others, or leave some out."""
+    for out in repo.index.outs:
+        path = Path(out.fs_path).relative_to(repo.root_dir)
+        if out.hash_info.isdir and (path.is_relative_to(folder) or Path(folder).is_relative_to(path)):
+            kept = Path(repo.cache.local.oid_to_path(out.hash_info.value))
+            if kept.exists() and f"{_hashed(kept, kept.stat().st_mtime_ns)}.dir" != out.hash_info.value:
+                raise _damaged(path.as_posix(), revision)
 
 
 def _tracked(tracked: Any, folder: str, revision: str) -> list[str]:

@@ -6,6 +6,7 @@ and the same log: the caller gives every job a folder of its own, and removes it
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from rlhf_data import hashing
 from rlhf_data.errors import EngineError
 from rlhf_data.models import checkpoints
 from rlhf_data.params.training import Training
+from rlhf_data.storage.atomic import atomically
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 # Weights are trained in fp32, with bf16 arithmetic where a section says so: in bf16 alone, a step of 5e-7 rounds to 0
 MASTER = "fp32"
 
-WHOLE = "whole"  # an empty file in a checkpoint of which every other file is written
+WHOLE = "whole"  # in a checkpoint of which every other file is written: the hash of each
 
 LOG_COLUMNS = {
     "step": "step",
@@ -63,25 +66,37 @@ def fit(trainer: Any, section: Training, stage: str) -> pl.DataFrame:
     for callback in (_progress(), _checkpoints(trainer, section, stage)):
         trainer.add_callback(callback)
     with trainer.accelerator.main_process_first():
-        last = _last_checkpoint(Path(trainer.args.output_dir))
+        last = _last_checkpoint(Path(trainer.args.output_dir), check=trainer.accelerator.is_main_process)
     trainer.train(resume_from_checkpoint=None if last is None else str(last))
     steps = [entry for entry in trainer.state.log_history if "loss" in entry]
     return pl.DataFrame([{name: entry[key] for key, name in LOG_COLUMNS.items() if key in entry} for entry in steps])
 
 
-def _last_checkpoint(work: Path) -> Path | None:
-    """The newest whole checkpoint in `work`; every other one is removed."""
+def _last_checkpoint(work: Path, *, check: bool) -> Path | None:
+    """The newest whole checkpoint in `work`; every other one is removed.
+
+    With `check`, a whole one is known by the hash of its files: the first process leaves only those to the others.
+    """
     last = None
     found = {int(folder.name.rpartition("-")[2]): folder for folder in work.glob("checkpoint-*")}
     for _, folder in sorted(found.items(), reverse=True):
-        whole = (folder / WHOLE).exists()
+        whole = (folder / WHOLE).exists() and (not check or _is_as_written(folder))
         if whole and last is None:
             last = folder
             continue
         if not whole:
-            print(f"{folder}: cut short while it was written, removed", flush=True)
+            print(f"{folder}: cut short while it was written, or damaged since; removed", flush=True)
         shutil.rmtree(folder)
     return last
+
+
+def _is_as_written(checkpoint: Path) -> bool:
+    found = hashing.files(checkpoint)
+    del found[WHOLE]
+    try:
+        return bool(json.loads((checkpoint / WHOLE).read_text(encoding="utf8")) == found)
+    except ValueError:
+        return False
 
 
 def _progress() -> Any:
@@ -140,6 +155,8 @@ def _checkpoints(trainer: Any, section: Training, stage: str) -> Any:
             self.saved = state.global_step
             trainer.accelerator.wait_for_everyone()
             if state.is_world_process_zero:
-                (Path(args.output_dir) / f"checkpoint-{self.saved}" / WHOLE).touch()
+                folder = Path(args.output_dir) / f"checkpoint-{self.saved}"
+                text = json.dumps(hashing.files(folder))
+                atomically(folder / WHOLE, lambda partial: partial.write_text(text, encoding="utf8"))
 
     return Checkpoints()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import dataframely as dy
 import polars as pl
 import pytest
 import small_project
@@ -20,16 +22,20 @@ from rlhf_data.storage import seals, tables
 FLIPS = 400
 
 
-def one_of(project: Path, kind: str) -> Path:
-    """A file of the table, as the small project has it."""
-    found = sorted(file for file in (project / "data" / kind).rglob("*.parquet"))
-    return found[0]
-
-
 def flipped(content: bytes, bit: int) -> bytes:
     changed = bytearray(content)
     changed[bit // 8] ^= 1 << bit % 8
     return bytes(changed)
+
+
+def content_of(project: Path, schema: type[dy.Schema], tmp_path: Path) -> bytes:
+    """The bytes of a table's file: of the small project where it has one, else of rows drawn by its schema."""
+    for table in [one for one in TABLES.values() if one.schema == schema.__name__]:
+        for found in sorted((project / table.folder).rglob("*.parquet")):
+            return found.read_bytes()
+    path = tmp_path / "drawn.parquet"
+    tables.write(schema.sample(40, generator=dy.random.Generator(seed=7)), path, schema)
+    return path.read_bytes()
 
 
 def put(path: Path, content: bytes, *, turn: int) -> None:
@@ -37,12 +43,12 @@ def put(path: Path, content: bytes, *, turn: int) -> None:
     os.utime(path, ns=(turn, turn))  # a file that is written again within a tick of the clock
 
 
-@pytest.mark.parametrize("kind", ["generations", "history", "instructions", "pairs", "preferences", "prompts",
-                                  "rewards"])  # fmt: skip
+@pytest.mark.parametrize("kind", sorted(TABLES))
 def test_a_bit_that_changes_is_refused_or_harmless(
     two_versions: Path, tmp_path: Path, kind: str, refused: Callable[..., None]
 ) -> None:
-    content, schema = one_of(two_versions, kind).read_bytes(), getattr(schemas, TABLES[kind].schema)
+    schema = getattr(schemas, TABLES[kind].schema)
+    content = content_of(two_versions, schema, tmp_path)
     path = tmp_path / "table.parquet"
     put(path, content, turn=0)
     whole, chance, harmless = tables.read(path, schema), random.Random(kind), 0
@@ -98,24 +104,56 @@ def test_files_of_others_have_no_seal(tmp_path: Path) -> None:
     seals.refuse_changed(tmp_path / "a.parquet")
 
 
-@pytest.mark.parametrize(
-    "reading",
-    [
+READINGS = {
+    "rewards/iter1.parquet": [
         ("sql", "--at", "v1", "select avg(reward) from rewards"),
         ("ask", "iterations", "--at", "v1"),
         ("diff", "rewards", "v1", "v2"),
         ("export", "rewards/iter1", "--at", "v1", "--out", "../out"),
     ],
-)
-def test_a_bit_that_changes_in_the_cache_is_no_answer(
-    two_versions: Path, tmp_path: Path, reading: tuple[str, ...], refused: Callable[..., None]
+    **{
+        path: [("sql", "--at", "v1", f"select count(*) from {path.partition('/')[0]}")]
+        for path in ("preferences", "instructions/train.parquet", "mixes", "prompts", "generations/iter1",
+                     "pairs/iter1.parquet", "history/iter1")
+    },
+}  # fmt: skip
+
+
+def damage(stored: Path, cut: bool) -> None:
+    if cut:
+        stored.chmod(0o644)
+        stored.write_bytes(stored.read_bytes()[:-100])
+    else:
+        small_project.flip(stored)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("out", READINGS)
+def test_what_changes_in_the_cache_is_no_answer(
+    two_versions: Path, tmp_path: Path, out: str, cut: bool, refused: Callable[..., None]
 ) -> None:
     project = small_project.copy(two_versions, tmp_path / "project")
     small_project.git("checkout", "-q", "v1", cwd=project)
-    small_project.flip(
-        small_project.stored(project / ".dvc/cache", small_project.oids(project)["data/rewards/iter1.parquet"])
-    )
+    names = small_project.oids(project)
+    name = next(one for one in names if one.startswith(f"data/{out}") and one.endswith(".parquet"))
+    stored = small_project.stored(project / ".dvc/cache", names[name])
+    damage(stored, cut)
     small_project.git("checkout", "-q", "v2", cwd=project)
-    with pytest.raises(StorageError, match=r"data/rewards/iter1\.parquet at v1: damaged\n  `rlhf-data verify --at v1`"):
-        small_project.command(*reading, cwd=project)
-    refused("bits of the cache that change")
+    for reading in READINGS[out]:
+        with pytest.raises(StorageError, match=rf"{re.escape(name)} at v1: damaged\n  `rlhf-data verify --at v1`"):
+            small_project.command(*reading, cwd=project)
+    refused("what changes in the cache", len(READINGS[out]))
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("out", ["preferences", "mixes", "prompts", "generations/iter1", "history/iter1"])
+def test_a_list_of_files_that_changes_in_the_cache_is_no_answer(
+    two_versions: Path, tmp_path: Path, out: str, cut: bool, refused: Callable[..., None]
+) -> None:
+    project = small_project.copy(two_versions, tmp_path / "project")
+    small_project.git("checkout", "-q", "v1", cwd=project)
+    damage(small_project.stored(project / ".dvc/cache", small_project.oids(project)[f"data/{out}"]), cut)
+    small_project.git("checkout", "-q", "v2", cwd=project)
+    with pytest.raises(StorageError, match=rf"data/{out} at v1: damaged\n  `rlhf-data verify --at v1`"):
+        small_project.command("sql", "--at", "v1", f"select count(*) from {out.partition('/')[0]}", cwd=project)
+    refused("what changes in the cache")

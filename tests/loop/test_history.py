@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from rlhf_data.errors import TableError
-from rlhf_data.loop.history import in_scope, offline_pairs, referred, with_reference
+from rlhf_data.loop.history import in_scope, offline_pairs, referred, refuse_other_reference, with_reference
 from rlhf_data.schemas import LOGPS, History, Pairs, Preferences
 from rlhf_data.storage import tables
 
@@ -112,6 +112,15 @@ def test_a_pair_without_reference_is_no_history() -> None:
     (joined,) = with_reference(rows, lambda some: LOGPS_OF_A, part_pairs=5)
     with pytest.raises(TableError, match=r"ref_chosen_logps\|nullability: broken by 1 of 2 rows"):
         tables.check(joined, History, Path("iter2"))
+
+
+def test_log_probabilities_of_another_reference_are_refused() -> None:
+    path = Path("data/history/iter2")
+    rows = pl.concat([referred(pairs([("a", 1), ("b", 1)]), job="j"), referred(pairs([("c", 2)]), job="k")])
+    refuse_other_reference(rows.filter(pl.col("job") == "j"), job="j", path=path)
+    refuse_other_reference(rows.clear(), job="j", path=path)
+    with pytest.raises(TableError, match=r"iter2: the log-probabilities of 2 of 3 pairs are of another reference, or"):
+        refuse_other_reference(rows, job="k", path=path)
 
 
 def test_scope() -> None:

@@ -14,9 +14,9 @@ import pytest
 from ruamel.yaml import YAML
 from safetensors.numpy import load_file
 
-from rlhf_data import hashing
+from rlhf_data import hashing, params
 from rlhf_data.schemas import History
-from rlhf_data.storage import tables
+from rlhf_data.storage import fingerprints, tables
 
 ROOT = Path(__file__).parents[2]
 PAIRS = 16
@@ -35,6 +35,7 @@ def project(policy_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     yaml.dump(profile, folder / "params/tiny.yaml")
     shutil.copytree(policy_dir, folder / "data/models/iter0")
     prompts = [[{"role": "user", "content": f"What is {number} plus 1?"}] for number in range(PAIRS)]
+    job = fingerprints.reference(policy_dir, params.load_profile("tiny", folder).train_policy)
     history = pl.DataFrame(
         {
             "iteration": 1,
@@ -44,7 +45,7 @@ def project(policy_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "rejected": [f"It is {number}, I believe." for number in range(PAIRS)],
             "ref_chosen_logps": -20.0,
             "ref_rejected_logps": -30.0,
-            "job": "j",
+            "job": job,
         }
     )
     rows = pl.concat([History.create_empty(), history], how="diagonal_relaxed")

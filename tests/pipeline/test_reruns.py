@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,6 +146,59 @@ def test_training_settings_compute_no_log_probability_again(project: Path) -> No
 
     assert stages_run(output) == ["train_policy@iter1"]
     assert stages_run(dvc(project, "repro")) == []
+
+
+CHANGED = ("data/pairs/iter1.parquet", "data/history/iter1/iter1.parquet", "data/models/iter1/model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def changed(small_project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """What a changed length penalty makes of `CHANGED`, undisturbed."""
+    other = copied(small_project, tmp_path_factory.mktemp("changed"))
+    set_param(other, "pair", "length_penalty", 0.4)
+    dvc(other, "repro", "train_policy@iter1")
+    return [(other / path).read_bytes() for path in CHANGED]
+
+
+def test_two_repros_at_once_end_as_one(small_project: Path, tmp_path: Path, changed: list[bytes]) -> None:
+    other = copied(small_project, tmp_path)
+    set_param(other, "pair", "length_penalty", 0.4)
+    command = [sys.executable, "-m", "dvc", "repro", "train_policy@iter1"]
+    both = [subprocess.Popen(command, cwd=other, env=ENVIRONMENT, stdout=-1, stderr=-2, text=True) for _ in range(2)]
+    said = [one.communicate()[0] for one in both]
+    ended = [one.returncode for one in both]
+
+    assert 0 in ended, said
+    for status, words in zip(ended, said, strict=True):
+        assert "Traceback" not in words
+        assert status == 0 or any(one in words for one in ("is busy", "Unable to acquire lock", "another process"))
+    dvc(other, "repro", "train_policy@iter1")
+    assert [(other / path).read_bytes() for path in CHANGED] == changed
+    assert json.loads(dvc(other, "status", "--json", "train_policy@iter1")) == {}
+
+
+def test_a_clock_that_goes_back(small_project: Path, tmp_path: Path, changed: list[bytes]) -> None:
+    other = copied(small_project, tmp_path)
+    for number, path in enumerate(sorted(one for one in other.rglob("*") if one.is_file() and ".git" not in one.parts)):
+        os.utime(path, (4102444800 - number,) * 2)  # 2100: all that is written from now on is older
+
+    assert stages_run(dvc(other, "repro")) == []
+    set_param(other, "pair", "length_penalty", 0.4)
+    output = dvc(other, "repro", "train_policy@iter1")
+    assert stages_run(output) == ["pair@iter1", "history@iter1", "train_policy@iter1"]
+    assert rows_of(output)["history-iter1"][1] > 0
+    assert [(other / path).read_bytes() for path in CHANGED] == changed
+
+
+def test_a_history_of_another_reference_is_refused(small_project: Path, tmp_path: Path) -> None:
+    other = copied(small_project, tmp_path)
+    shutil.rmtree(other / "data/models/iter0")
+    shutil.copytree(other / "data/models/iter1", other / "data/models/iter0")
+    for stage in ("history@iter2", "train_policy@iter1"):
+        command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
+        done = subprocess.run(command, cwd=other, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert re.search(r"data/history/iter1.*: the log-probabilities of (\d+) of \1 pairs are of an", done.stderr)
 
 
 def test_stages_without_a_model_make_the_same_bytes_again(small_project: Path, tmp_path: Path) -> None:

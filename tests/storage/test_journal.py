@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import random
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -81,6 +83,27 @@ def test_what_was_ready_at_an_interruption_is_not_computed_again(
 
     assert run("abcdef") == "abcdef"[after:]
     assert f"{after} from an interrupted run, {6 - after} to compute" in capsys.readouterr().out
+
+
+def test_no_part_that_changed_is_used() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run("abcdefgh", after=8, part=4)
+    folder, kept = journal.JOURNAL / "rewards-iter1-j", journal.JOURNAL / "kept"
+    shutil.copytree(folder, kept)
+    name = min(path.name for path in kept.iterdir())
+    content, chance = (kept / name).read_bytes(), random.Random(0)
+    cut = [content[:length] for length in range(0, len(content), 97)]
+    flips = []
+    for bit in chance.sample(range(8 * len(content)), 60):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        flips.append(bytes(flipped))
+    for damaged in (*cut, *flips):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(kept, folder)
+        (folder / name).write_bytes(damaged)
+        assert len(run("abcdefgh")) == 4  # the rows of the other part are used
+        OUT.unlink()
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "half"])

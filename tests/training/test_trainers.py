@@ -408,6 +408,28 @@ def test_a_killed_training_goes_on_to_the_same_end(
     assert weights(out) == weights(tmp_path / "expected")
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_checkpoint_that_changed_is_not_used(
+    resumable: dict[str, Callable[..., pl.DataFrame]], tmp_path: Path, capsys: pytest.CaptureFixture[str], cut: bool
+) -> None:
+    train, journal = resumable["policy"], tmp_path / "journal"
+    killed = (partial(train, work=journal, out=tmp_path / "out"), "on_step_begin", 11)
+    process = multiprocessing.get_context("spawn").Process(target=train_until_killed, args=killed)
+    process.start()
+    process.join()
+    file = journal / "checkpoint-8/model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content[:-4] if cut else content)
+
+    log = train(work=journal, out=tmp_path / "out")
+    printed = capsys.readouterr().out
+    assert f"{journal / 'checkpoint-8'}: cut short while it was written, or damaged since; removed" in printed
+    assert "goes on from step 4 of 12" in printed
+    assert log.equals(train(work=tmp_path / "unbroken", out=tmp_path / "expected"))
+    assert weights(tmp_path / "out") == weights(tmp_path / "expected")
+
+
 @pytest.mark.parametrize("step", [6, 9, 11])
 def test_rows_grouped_by_length_keep_their_order(
     resumable: dict[str, Callable[..., pl.DataFrame]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
