@@ -80,8 +80,7 @@ def look(stage: str) -> Read | None:
     try:
         named = {str(one): dict(_files(Path(), one)) for one in STAGES[stage](load())}
         return {
-            one: {name: (*_stat(path), sha256(path)) for name, path in files.items()}
-            for one, files in named.items()
+            one: {name: (*_stat(path), sha256(path)) for name, path in files.items()} for one, files in named.items()
         } or None
     except (RlhfDataError, OSError):  # the stage itself says it better
         return None
