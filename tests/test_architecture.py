@@ -158,7 +158,7 @@ class TestStage:
             assert len(keys) == len(set(keys))
 
     def test_declared_params_exist(self, name: str) -> None:
-        kinds: dict[str, Any] = {"params.yaml": ProjectParams, "params/${profile}.yaml": Params}
+        kinds: dict[str, Any] = {"params.yaml": ProjectParams, "reports/profile.yaml": Params}
         for file, keys in params_declared(name).items():
             for key in keys:
                 kind = kinds[file]
@@ -182,7 +182,7 @@ class TestStage:
 def params_read(name: str) -> dict[str, set[str]]:
     """The sections that a stage takes from `params.load()` and `params.project()`, by file."""
     tree = parsed(script(name))
-    files = {"params.load()": "params/${profile}.yaml", "params.project()": "params.yaml"}
+    files = {"params.load()": "reports/profile.yaml", "params.project()": "params.yaml"}
     bound = dict(files)
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
@@ -203,11 +203,12 @@ def params_declared(name: str) -> dict[str, list[str]]:
 
 def code(name: str) -> set[str]:
     """The stage, and all that it reaches which decides rows: modules, SQL, page templates; no plumbing."""
+    plumbing = PLUMBING - {"params"} if name == "profile" else PLUMBING  # which is about nothing else
     found: set[str] = set()
     ahead = own(script(name))
     while ahead:
         module = ahead.pop()
-        if not among(module, PLUMBING) and module not in found:
+        if not among(module, plumbing) and module not in found:
             found.add(module)
             ahead |= own(MODULES[module])
             # formats are loaded by name

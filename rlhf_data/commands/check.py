@@ -15,11 +15,12 @@ from rlhf_data.commands import check_models, check_sources
 from rlhf_data.commands.findings import Finding, told
 from rlhf_data.commands.projects import Project
 from rlhf_data.errors import RlhfDataError
-from rlhf_data.params import Params, ProjectParams
+from rlhf_data.params import Params, ProjectParams, merging, yaml_text
 from rlhf_data.params.profiles import CHARS_PER_TOKEN
 from rlhf_data.params.training import LlamaSize
 from rlhf_data.storage import inputs
 
+MOVED = 12  # lines of what changed that are read
 GIB = 2**30
 CHARS_BYTES = 2 * CHARS_PER_TOKEN  # of a token's text, in a table and in the cache
 
@@ -40,6 +41,7 @@ def findings(project: Path) -> Iterator[Finding]:
             yield "problem", f"{line} — correct it; nothing runs before"
         return
     yield "ok", f"params.yaml: profile {wanted.profile} is valid"
+    yield from _moved(project, wanted)
     checks: list[Callable[[Path, ProjectParams, Params], Iterator[Finding]]] = [
         _judges,
         check_sources.findings,
@@ -49,6 +51,18 @@ def findings(project: Path) -> Iterator[Finding]:
     ]
     for check in checks:
         yield from check(project, wanted, profile)
+
+
+def _moved(project: Path, wanted: ProjectParams) -> Iterator[Finding]:
+    """What `dvc repro` will find changed, the other profile's defaults among it."""
+    written = project / merging.WRITTEN
+    if written.exists():
+        before = yaml_text.loaded(written.read_bytes(), str(written))
+        lines = list(merging.moved(before, merging.merged(wanted.profile, project)))
+        for line in lines[:MOVED]:
+            yield "ok", f"changed since the last run: {line}"
+        if more := lines[MOVED:]:
+            yield "ok", f"changed since the last run: {len(more)} more, as `git diff {merging.WRITTEN}` will show"
 
 
 def _judges(project: Path, wanted: ProjectParams, profile: Params) -> Iterator[Finding]:

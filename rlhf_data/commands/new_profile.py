@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from itertools import chain, count, islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import CollectionNode, Node
 
 from rlhf_data import params
 from rlhf_data.cleaning import inspection
 from rlhf_data.commands import inspect
 from rlhf_data.commands.projects import Project, refuse_unless_new
 from rlhf_data.errors import ParamsError
+from rlhf_data.params import merging
 from rlhf_data.sources.formats import KINDS
 from rlhf_data.storage.atomic import atomically
 
-# What a profile says of its own sources alone, and how it starts where another speaks of its sources; with comments
-INGEST = """ # what is read; `rlhf-data inspect FILE` says how
+# What a profile says of its own sources alone
+TEXT = """\
+# Your own sources. What is not said here is as in params/{origin}.yaml; reports/profile.yaml shows all that is in force.
+from: {origin}
+
+ingest:
   root: . # folder that paths start from
   max_chars: 20000 # of a row's texts; longer ones are rejected
   markup: keep # texts with special tokens of a chat template are counted; or reject
-  sources:
-"""
-OTHERS = {
-    ("clean", "contamination"): " null # evaluation sets of yours",
-    ("clean", "min_margin"): " {} # by source, in its own scores",
-    ("mix",): " # by name\n  all: {sources: null, max_pairs: null, max_test_pairs: null} # all of yours",
-    ("table5", "complete"): " []",
-    ("benchmark_pairs", "root"): " .",
-    ("benchmark_pairs", "sets"): " {} # benchmarks of judges, as sources of preferences by test and subset",
-    ("report", "select_by"): " reward # no gold reward is known of your prompts",
+  sources: # what is read; `rlhf-data inspect FILE` says how
+{sources}
+clean:
+  min_margin: {{}} # by source, in its own scores
+  contamination: null # evaluation sets of yours
+mix: # by name
+  all: {{sources: null, max_pairs: null, max_test_pairs: null}} # all of yours
+table5: {{complete: []}}
+benchmark_pairs: {{root: ., sets: {{}}}} # benchmarks of judges, as sources of preferences by test and subset
+report: {{select_by: reward}} # no gold reward is known of your prompts
+
+# What is changed first, as params/{origin}.yaml has it; take the # away
+{first}"""
+FIRST = {
+    "train_sft": ("base", "epochs", "learning_rate"),
+    "prompts": ("per_iteration", "dev", "test"),
+    "generate": ("samples", "max_tokens"),
+    "pair": ("length_penalty",),
+    "train_policy": ("beta", "learning_rate"),
 }
-HEAD = re.compile(r"\A(?:#.*\n)+")
 
 
 def main(
@@ -49,9 +62,9 @@ def main(
             help="A file of yours; again for several. Where none holds a kind, the embedded world's stands in.",
         ),
     ],
-    origin: Annotated[str, typer.Option("--from", help="The profile whose numbers it starts from.")] = "real",
+    origin: Annotated[str, typer.Option("--from", help="The profile that it leaves all other numbers to.")] = "real",
 ) -> None:  # fmt: skip
-    """Write a commented profile with your own sources in the place of another's, ready to edit."""
+    """Write a short profile with your own sources, that leaves all it does not say to another's, ready to edit."""
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", name) or YAML(typ="safe").load(name) != name:
         raise ParamsError(
             f"{name!r}: a profile's name is small letters, digits, _ and -, a letter first, and no word of YAML's"
@@ -59,9 +72,8 @@ def main(
     path = project / f"params/{name}.yaml"
     refuse_unless_new(path)
     params.load_profile(origin, project)  # what is wrong there would be wrong here
-    text = (project / f"params/{origin}.yaml").read_text(encoding="utf8")
-    made = profile(text, origin, sources(source, project))
-    params.parsed(made, str(path))  # before it is there
+    made = text(origin, sources(source, project), merging.merged(origin, project))
+    params.checked(merging.over(YAML(typ="safe").load(made), name, project), str(path))  # before it is there
     atomically(path, lambda partial: partial.write_text(made, encoding="utf8"))
     print(f"{path}: written; put `profile: {name}` into params.yaml, then `dvc repro`")
 
@@ -100,40 +112,10 @@ def named(file: Path, taken: Collection[str]) -> str:
     return next(one for one in chain([name], numbered) if one not in taken)
 
 
-def profile(text: str, origin: str, lines: list[str]) -> str:
-    """The text of a profile with other sources, and without what was said of the sources that it had."""
-    made = replaced(HEAD.sub("", text), ("ingest",), INGEST + "".join(lines).rstrip())
-    for path, value in OTHERS.items():
-        made = replaced(made, path, value)
-    return f"# Your own sources, with the numbers of {origin}.yaml: change what you know better.\n{made}"
-
-
-def replaced(text: str, path: Sequence[str], value: str) -> str:
-    """YAML with another `value` at `path`, and all that is said of other values; as it is where `path` leads nowhere.
-
-    What was said of the old value goes with it: its own comments, and those above its key.
-    """
-    node = YAML(typ="safe", pure=True).compose(text)
-    flow, key = False, node
-    for name in path:
-        flow = flow or node.flow_style is True
-        found = [pair for pair in node.value if pair[0].value == name]
-        if not found:
-            return text
-        key, node = found[0]
-    before, after = text[: key.end_mark.index], text[_end(node) :]
-    if flow:
-        return f"{before}:{value.split(' #')[0]}{after}"
-    if "#" in value:
-        after = re.sub(r"\A[ \t]*#.*", "", after)
-    if isinstance(node, CollectionNode):
-        before = re.sub(r"(?:^ *#.*\n)+( *\S+)\Z", r"\1", before, flags=re.MULTILINE)
-    return f"{before}:{value}{after}"
-
-
-def _end(node: Node) -> int:
-    """Where a value's last character is: that of a block's last value, without the comments that follow it."""
-    if not isinstance(node, CollectionNode) or node.flow_style or not node.value:
-        return int(node.end_mark.index)
-    last = node.value[-1]
-    return _end(last[1] if isinstance(last, tuple) else last)
+def text(origin: str, lines: list[str], values: dict[str, Any]) -> str:
+    """A profile of these sources, from another of these values."""
+    yaml, first = YAML(typ="safe", pure=True), io.StringIO()
+    yaml.default_flow_style, yaml.width = None, 120
+    yaml.dump({section: {name: values[section][name] for name in names} for section, names in FIRST.items()}, first)
+    commented = "".join(f"# {line}\n" for line in first.getvalue().splitlines())
+    return TEXT.format(origin=origin, sources="".join(lines), first=commented)

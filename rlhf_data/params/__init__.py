@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rlhf_data.params.profiles import Params, ProjectParams, load, load_profile, number, parsed, project
+from rlhf_data.params.profiles import Params, ProjectParams, checked, load, load_profile, number, project
 
-__all__ = ["Params", "ProjectParams", "load", "load_profile", "number", "parsed", "project"]
+__all__ = ["Params", "ProjectParams", "checked", "load", "load_profile", "number", "project"]

@@ -1,17 +1,19 @@
 """params.yaml and params/<profile>.yaml, read and checked before anything is loaded.
 
-The numbers live in the YAML files and their types and ranges in the modules beside this one; no number has a default.
+The numbers live in the YAML files and their types and ranges in the modules beside this one; a number has no default
+but that of the profile which another starts `from`.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from rlhf_data.errors import ParamsError
-from rlhf_data.params import yaml_text
+from rlhf_data.params import merging, yaml_text
 from rlhf_data.params.cleaning import CleanParams, IngestParams, MixParams, PromptsParams, Table5Params
 from rlhf_data.params.fields import Count, Name, Share, section
 from rlhf_data.params.judges import BenchmarkPairsParams, CombineRewardsParams, Judge, ScoreParams
@@ -125,7 +127,7 @@ class Iteration:
 class ProjectParams:
     """params.yaml: which profile, and how many iterations."""
 
-    profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    profile: Annotated[str, Field(pattern=f"^{merging.NAME}$")]
     mix: Name  # that the reward model is trained on; the profile must have one of this name
     launch: str  # what starts a training stage: `python -m`, or `accelerate launch … -m`
     iterations: dict[Annotated[str, Field(pattern=r"^iter[1-9]\d*$")], Iteration]
@@ -149,9 +151,17 @@ def project(folder: Path = Path()) -> ProjectParams:
 
 
 def load(folder: Path = Path()) -> Params:
-    """The profile that params.yaml names; raises `ParamsError` where it lacks its mix or a judge of its."""
+    """The profile that params.yaml names; raises `ParamsError` where it lacks its mix or a judge of its.
+
+    So it does in a stage that DVC runs, where the values are not those that DVC watches (`merging.WRITTEN`).
+    """
     wanted = project(folder)
-    profile = load_profile(wanted.profile, folder)
+    values = merging.merged(wanted.profile, folder)
+    if "DVC_STAGE" in os.environ and merging.differs(values, folder):
+        raise ParamsError(
+            f"{merging.WRITTEN}: has other values than params/{wanted.profile}.yaml\n  `dvc repro profile` renews it"
+        )
+    profile = checked(values, str(folder / "params" / f"{wanted.profile}.yaml"))
     if wanted.mix not in profile.mix:
         raise ParamsError(f"params.yaml: mix: {wanted.profile} has no {wanted.mix!r}; it has: {', '.join(profile.mix)}")
     known, scored = set(profile.judges), set(wanted.scored_by)
@@ -167,17 +177,13 @@ def load(folder: Path = Path()) -> Params:
 
 
 def load_profile(profile: str, folder: Path = Path()) -> Params:
-    """params/<profile>.yaml; raises `ParamsError` with one line per broken value."""
-    path = folder / "params" / f"{profile}.yaml"
-    if not path.exists():
-        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.yaml")))
-        raise ParamsError(f"params.yaml: profile {profile!r} has no file {path}; there are: {known}")
-    return _read(path, Params)
+    """params/<profile>.yaml over what it starts from; raises `ParamsError` with one line per broken value."""
+    return checked(merging.merged(profile, folder), str(folder / "params" / f"{profile}.yaml"))
 
 
-def parsed(text: str | bytes, path: str) -> Params:
-    """A profile's text, which is to stand at `path`; raises `ParamsError` as `load_profile` does."""
-    return _parsed(text, path, Params)
+def checked(values: dict[str, Any], path: str) -> Params:
+    """All values of the profile at `path`; raises `ParamsError` as `load_profile` does."""
+    return _checked(values, path, Params)
 
 
 def _read(path: Path, kind: type[P]) -> P:
@@ -185,11 +191,10 @@ def _read(path: Path, kind: type[P]) -> P:
         text = path.read_bytes()
     except FileNotFoundError as error:
         raise ParamsError(f"{path}: absent; run this from the project's root") from error
-    return _parsed(text, str(path), kind)
+    return _checked(yaml_text.loaded(text, str(path)), str(path), kind)
 
 
-def _parsed(text: str | bytes, path: str, kind: type[P]) -> P:
-    values = yaml_text.loaded(text, path)
+def _checked(values: Any, path: str, kind: type[P]) -> P:
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:

@@ -18,6 +18,7 @@ from pyarrow import Table, parquet
 from rlhf_data import params
 from rlhf_data.errors import RlhfDataError
 from rlhf_data.schemas import Rewards
+from rlhf_data.params import merging, yaml_text
 from rlhf_data.sources import readers
 from rlhf_data.storage import tables
 
@@ -61,7 +62,7 @@ def read(path: Path) -> None:
 
 
 def profile(path: Path) -> None:
-    params.parsed(path.read_bytes(), path.name)
+    params.checked(merging.over(yaml_text.loaded(path.read_bytes(), path.name), "fuzzed", ROOT), path.name)
 
 
 def kinds(folder: Path) -> dict[str, tuple[str, bytes, Callable[[Path], object]]]:

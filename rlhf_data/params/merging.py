@@ -1,0 +1,105 @@
+"""A profile's values: what it says itself, over those of the profile that it starts `from`."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from rlhf_data.errors import ParamsError
+from rlhf_data.params import yaml_text
+
+FROM = "from"
+NAME = r"[A-Za-z0-9_.-]+"  # of a profile
+WRITTEN = "reports/profile.yaml"  # every value in force, as the stage `profile` writes it for DVC to watch
+# What is named in these is the experiment's own, and takes the place of what the other profile names
+WHOLE = {
+    ("ingest", "sources"),
+    ("clean", "min_margin"),
+    ("clean", "contamination", "sets"),
+    ("mix",),
+    ("benchmark_pairs", "sets"),
+}
+Place = tuple[str, ...]
+
+
+def merged(profile: str, folder: Path = Path(), *, after: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The values of params/<profile>.yaml, with those that it leaves to the profile it names under `from`.
+
+    Raises `ParamsError` where a file is absent or no mapping, or profiles start from each other.
+    """
+    path = folder / "params" / f"{profile}.yaml"
+    if profile in after:
+        raise ParamsError(f"{path}: profiles start from each other: {' → '.join((*after, profile))}")
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.yaml")))
+        asks = f"params/{after[-1]}.yaml: from" if after else "params.yaml: profile"
+        raise ParamsError(f"{asks} {profile!r} has no file {path}; there are: {known}") from error
+    return over(yaml_text.loaded(text, str(path)), profile, folder, after=after)
+
+
+def over(own: Any, profile: str, folder: Path, *, after: tuple[str, ...] = ()) -> dict[str, Any]:
+    """As `merged`, of a profile whose own values are at hand."""
+    if not isinstance(own, dict):
+        raise ParamsError(f"params/{profile}.yaml: no sections, but {type(own).__name__}")
+    others = {name: value for name, value in own.items() if name != FROM}
+    if FROM not in own:
+        return others
+    if not (isinstance(own[FROM], str) and re.fullmatch(NAME, own[FROM])):
+        raise ParamsError(f"params/{profile}.yaml: from: is the name of another profile, as in `from: tiny`")
+    return _over(merged(own[FROM], folder, after=(*after, profile)), others)
+
+
+def written(values: dict[str, Any], profile: str) -> str:
+    """The values as YAML, under a line that says whose they are."""
+    yaml, text = YAML(), io.StringIO()
+    yaml.default_flow_style, yaml.width = False, 120
+    yaml.representer.add_representer(type(None), lambda one, _: one.represent_scalar("tag:yaml.org,2002:null", "null"))
+    yaml.dump(values, text)
+    head = f"# Every value of params/{profile}.yaml and of what it starts from, as the stage `profile` writes them."
+    return f"{head}\n{text.getvalue()}"
+
+
+def differs(values: dict[str, Any], folder: Path = Path()) -> bool:
+    """Whether the file that DVC watches has other values; one that is not there has none."""
+    path = folder / WRITTEN
+    return path.exists() and yaml_text.loaded(path.read_bytes(), str(path)) != values
+
+
+def moved(before: dict[str, Any], now: dict[str, Any], at: Place = ()) -> Iterator[str]:
+    """What differs, a line each: `pair.length_penalty 0.01 → 0.02`."""
+    for name in sorted({*before, *now}, key=str):
+        old, new = before.get(name, _NONE), now.get(name, _NONE)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from moved(old, new, (*at, str(name)))
+        elif old != new or type(old) is not type(new):
+            yield f"{'.'.join((*at, str(name)))} {_said(old)} → {_said(new)}"
+
+
+def _over(base: dict[str, Any], own: dict[str, Any], at: Place = ()) -> dict[str, Any]:
+    found = dict(base)
+    for name, value in own.items():
+        path, there = (*at, name), base.get(name)
+        both = isinstance(value, dict) and isinstance(there, dict) and path not in WHOLE
+        other_kind = both and value.get("kind", there.get("kind")) != there.get("kind")
+        found[name] = _over(there, value, path) if both and not other_kind else value
+    return found
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "none"
+
+
+_NONE = _Absent()
+
+
+def _said(value: object) -> str:
+    text = "null" if value is None else repr(value) if not isinstance(value, str) else value
+    return text if len(text) <= 60 else f"{text[:57]}…"
