@@ -1,15 +1,21 @@
-# make run: set up, then run the pipeline.   make test: set up, then check everything.
+# make run: set up, then run the pipeline.   make quick: the loop alone.   make test: set up, then check everything.
 
 PYTHON ?= python3
 # Where pip finds CUDA builds only, a CPU build is: make run TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 TORCH ?= torch==2.13.0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-packages lint lock clean
+.PHONY: run quick test test-packages lint lock clean
 
 run: .venv/.installed
 	rlhf-data check
 	dvc repro
+
+# The loop alone, to try data: no second judge, no benchmark, no report of length or hacking, which `make run` adds
+quick: .venv/.installed
+	rlhf-data check
+	dvc repro train_policy report_policy report_cleaning
+	rlhf-data ask policies
 
 test: .venv/.installed lint
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

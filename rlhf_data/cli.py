@@ -9,8 +9,10 @@ is interrupted (SIGINT, SIGTERM) keeps what it finished, and no two processes ru
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import inspect
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -18,13 +20,15 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from rlhf_data.errors import RlhfDataError
-from rlhf_data.storage import inputs, locks
+from rlhf_data.storage import inputs, locks, why
 
 LOCKS = Path("data/.journal/locks")
+COLLECT = 1_000_000  # objects between collections: to import transformers and TRL makes millions, and no garbage
 
 
 def run(main: Callable[..., None]) -> None:
     """Calls `main` with what the command line says: each of its `flags` is required, and of its type."""
+    gc.set_threshold(COLLECT)
     doc = inspect.getdoc(sys.modules[main.__module__])
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, kind in flags(main).items():
@@ -39,9 +43,12 @@ def run(main: Callable[..., None]) -> None:
     try:
         with locks.held(LOCKS / hashlib.sha256(command.encode()).hexdigest()[:16], f"`{' '.join(sys.argv)}`"):
             stage = Path(inspect.getfile(main)).stem
+            if name := os.environ.get("DVC_STAGE"):
+                print(why.line(name.rpartition(":")[2], sys.argv[1:]), flush=True)
             read = inputs.look(stage)  # before the stage reads it
             main(**arguments)
             inputs.record(stage, read)
+            gc.freeze()  # what the libraries made is not looked through at the end either
     except RlhfDataError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from rlhf_data import params
 from rlhf_data.commands import answers
 from rlhf_data.commands.projects import Project
 from rlhf_data.sql import queries, statements
@@ -20,8 +22,25 @@ def main(
     out: answers.Out = None,
     limit: answers.Limit = None,
 ) -> None:
-    """Run a named query, one of those that `rlhf-data queries` lists."""
+    """Run a named query, one of those that `rlhf-data queries` lists.
+
+    A $parameter that is not given has the value with which the profile's reports ask.
+    """
     statement = statements.one(queries.text(name))
     form, values = answers.chosen(project, written, out), answers.parameters(param)
+    if absent := set(statement.parameters) - values.keys():
+        values |= {one: value for one, value in usual(project).items() if one in absent}
     statements.matched([statement], values)
     answers.give(project, statement, values, at=at, written=form, out=out, limit=limit)
+
+
+def usual(project: Path) -> dict[str, Any]:
+    """The values of the named queries' parameters, as the stages that report ask them."""
+    profile = params.load(project)
+    return {
+        "split": "test",
+        "prompts": profile.report.examples,
+        "bins": profile.length_bias.length_bins,
+        "repetition_words": profile.hacking.repetition_words,
+        "refusals": list(profile.hacking.refusals),
+    }

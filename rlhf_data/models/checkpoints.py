@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -19,6 +20,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["USE_HUB_KERNELS"] = "NO"  # transformers would run code of the hub for some models
 
+PLAIN = ("PreTrainedTokenizerFast", "TokenizersBackend")  # a tokenizer that is tokenizer.json alone
+
 
 def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokenizerBase:
     """The tokenizer that lies beside a checkpoint, with a chat template and a pad token of its own.
@@ -26,11 +29,10 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
     Where it pads with its end of turn, or not at all, it gets a new token: a reward is read at the last token that is
     no padding, which must be the end of turn.
     """
-    from transformers import AutoTokenizer
-
     folder = loading.opened(path, revision, weights=False)
     trial.refuse_tokenizer(folder)
-    found: Any = loading.loaded(lambda: AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False), path)
+    family = _tokenizer_family(folder)
+    found: Any = loading.loaded(lambda: family.from_pretrained(str(folder), trust_remote_code=False), path)
     try:
         found.chat_template = chat_template.single(found.chat_template)
         if found.chat_template is None:
@@ -44,6 +46,24 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
     if found.pad_token in (None, found.eos_token):
         found.add_special_tokens({"pad_token": "[PAD]"})
     return found
+
+
+def _tokenizer_family(folder: Path) -> Any:
+    """The class that opens the tokenizer; the plain one itself where it is that, since to import all models costs 5 s."""
+    try:
+        said = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf8"))
+        plain = said.get("tokenizer_class") in PLAIN and "auto_map" not in said
+        if plain and (folder / "config.json").exists():
+            plain = json.loads((folder / "config.json").read_text(encoding="utf8")).get("model_type") == "llama"
+    except (OSError, ValueError, AttributeError):
+        plain = False  # AutoTokenizer tells what is wrong
+    if plain:
+        from transformers import PreTrainedTokenizerFast
+
+        return PreTrainedTokenizerFast
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer
 
 
 def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

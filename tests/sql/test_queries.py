@@ -133,3 +133,24 @@ def test_an_absent_report_is_named(tmp_path: Path) -> None:
         reports.figures(tmp_path, ["iter7"])
     with pytest.raises(TableError, match=r"iter7\.csv: no such report"):
         reports.curves(tmp_path, ["iter7"])
+
+
+def test_policies_are_held_against_the_first_one(tmp_path: Path) -> None:
+    rows = [
+        # policy, prompt, split, reward, gold, chars, ended
+        ("iter0", "a", "test", 1.0, 0.5, 10, "stop"),
+        ("iter0", "b", "test", 2.0, 0.5, 20, "length"),
+        ("iter0", "c", "dev", 9.0, None, 90, "stop"),
+        ("iter10", "a", "test", 2.0, 1.0, 30, "stop"),
+        ("iter10", "b", "test", 2.0, 0.0, 40, "stop"),
+        ("iter2", "a", "test", 0.0, None, 5, "stop"),
+        ("iter2", "c", "dev", 10.0, None, 6, "stop"),
+    ]
+    names = ["policy", "prompt_id", "split", "reward", "gold_reward", "response_chars", "finish_reason"]
+    path = tmp_path / "evaluations.parquet"
+    pl.DataFrame(rows, schema=names, orient="row").write_parquet(path)
+    assert queries.run("policies", {"evaluations": path}, split="test").rows() == [
+        ("iter0", 2, 1.5, 0.5, 0.5, 15.0, 0.5),
+        ("iter2", 1, 0.0, None, 0.0, 5.0, 0.0),
+        ("iter10", 2, 2.0, 0.5, 0.75, 35.0, 0.0),
+    ]
