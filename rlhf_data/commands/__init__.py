@@ -23,6 +23,7 @@ MODULES = {  # by the subcommand's name
     "queries": "queries",
     "ask": "ask",
     "diff": "diff",
+    "status": "status",
     "check": "check",
     "doctor": "doctor",
     "verify": "verify",

@@ -23,7 +23,7 @@ from rlhf_data.storage.atomic import atomically
 
 # What a profile says of its own sources alone
 TEXT = """\
-# Your own sources. What is not said here is as in params/{origin}.yaml; reports/profile.yaml shows all that is in force.
+# Your own sources. What is not said is as in params/{origin}.yaml; reports/profile.yaml shows all of it.
 from: {origin}
 
 ingest:

@@ -49,7 +49,7 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
 
 
 def _tokenizer_family(folder: Path) -> Any:
-    """The class that opens the tokenizer; the plain one itself where it is that, since to import all models costs 5 s."""
+    """The class that opens the tokenizer; the plain one where it is that: to import all models takes 5 s."""
     try:
         said = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf8"))
         plain = said.get("tokenizer_class") in PLAIN and "auto_map" not in said

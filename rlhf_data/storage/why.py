@@ -41,9 +41,20 @@ def _entry(text: str, stage: str) -> Any:
     return yaml_text.loaded(found[0], LOCK)[stage] if found else None
 
 
+def values(text: str, stage: str, files: dict[str, Any]) -> list[str]:
+    """The values that differ from those of the stage's last run, by this text of dvc.lock; `files` by name."""
+    entry = _entry(text, stage)
+    return list(_moved(entry, files)) if entry else []
+
+
 def _values(entry: dict[str, Any], project: Path) -> Iterator[str]:
+    files = {file: yaml_text.loaded((project / file).read_bytes(), file) for file in entry.get("params", {})}
+    return _moved(entry, files)
+
+
+def _moved(entry: dict[str, Any], files: dict[str, Any]) -> Iterator[str]:
     for file, before in entry.get("params", {}).items():
-        now = yaml_text.loaded((project / file).read_bytes(), file)
+        now = files[file]
         for key, value in before.items():
             found: Any = now
             for part in key.split("."):

@@ -17,8 +17,8 @@ from pyarrow import Table, parquet
 
 from rlhf_data import params
 from rlhf_data.errors import RlhfDataError
-from rlhf_data.schemas import Rewards
 from rlhf_data.params import merging, yaml_text
+from rlhf_data.schemas import Rewards
 from rlhf_data.sources import readers
 from rlhf_data.storage import tables
 

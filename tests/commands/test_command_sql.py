@@ -142,7 +142,9 @@ def test_questions_are_listed_and_answered(two_versions: Path) -> None:
     assert len(json.loads(command(*asked, "prompts=3", "--at", "v1", cwd=two_versions / "data"))) == 3
     with pytest.raises(TableError, match="its parameters are: prompts; missing or unknown: x"):
         command(*asked, "x=2", cwd=two_versions)
-    assert len(json.loads(command("ask", "examples", "--format", "json", cwd=two_versions))) == 6  # as the profile has it
+    assert (
+        len(json.loads(command("ask", "examples", "--format", "json", cwd=two_versions))) == 6
+    )  # as the profile has it
     with pytest.raises(TableError, match=r"there is no exmples.sql; there are: .*examples"):
         command("ask", "exmples", cwd=two_versions)
 

@@ -94,12 +94,13 @@ def test_what_is_wrong_is_one_error_that_names_the_file(project: Path, own: str,
         params.load_profile("mine")
 
 
+NAMES = st.text("abc", min_size=1, max_size=2)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text("ab #:", max_size=5) | st.floats(-9, 9),
-    lambda inner: st.dictionaries(st.text("abc", min_size=1, max_size=2), inner, max_size=3) | st.lists(inner, max_size=2),
+    lambda inner: st.dictionaries(NAMES, inner, max_size=3) | st.lists(inner, max_size=2),
     max_leaves=8,
 )
-SECTIONS = st.dictionaries(st.text("abc", min_size=1, max_size=2), VALUES, max_size=4)
+SECTIONS = st.dictionaries(NAMES, VALUES, max_size=4)
 
 
 @given(SECTIONS)

@@ -160,9 +160,20 @@ def changed(small_project: Path, tmp_path_factory: pytest.TempPathFactory) -> li
     return [(other / path).read_bytes() for path in CHANGED]
 
 
+def statuses(folder: Path) -> list[str]:
+    told = subprocess.run(["rlhf-data", "status"], cwd=folder, env=ENVIRONMENT, text=True, stdout=-1, check=True)
+    return told.stdout.splitlines()
+
+
 def test_two_repros_at_once_end_as_one(small_project: Path, tmp_path: Path, changed: list[bytes]) -> None:
     other = copied(small_project, tmp_path)
+    assert statuses(other)[-1].endswith(" fresh, 0 stale, 0 after")
     set_param(other, "pair", "length_penalty", 0.4)
+    lines = statuses(other)
+    assert "stale  profile: params modified" in lines
+    assert "stale  pair@iter1, iter2: pair.length_penalty 0.01 → 0.4" in lines
+    assert "after  history@iter1: pair" in lines
+    assert not [one for one in lines if one.startswith("fresh  pair")]
     command = [sys.executable, "-m", "dvc", "repro", "train_policy@iter1"]
     both = [subprocess.Popen(command, cwd=other, env=ENVIRONMENT, stdout=-1, stderr=-2, text=True) for _ in range(2)]
     said = [one.communicate()[0] for one in both]
