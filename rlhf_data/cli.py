@@ -43,8 +43,8 @@ def run(main: Callable[..., None]) -> None:
     try:
         with locks.held(LOCKS / hashlib.sha256(command.encode()).hexdigest()[:16], f"`{' '.join(sys.argv)}`"):
             stage = Path(inspect.getfile(main)).stem
-            if name := os.environ.get("DVC_STAGE"):
-                print(why.line(name.rpartition(":")[2], sys.argv[1:]), flush=True)
+            if running := os.environ.get("DVC_STAGE"):
+                print(why.line(running.rpartition(":")[2], sys.argv[1:]), flush=True)
             read = inputs.look(stage)  # before the stage reads it
             main(**arguments)
             inputs.record(stage, read)

@@ -13,8 +13,8 @@ def main(previous: Path, pairs: Path, reference: Path, iteration: str, out: Path
     profile = params.load()
     section, policy = profile.history, profile.train_policy
     job = fingerprints.reference(reference, policy)
-    for part in part_files.of(previous):
-        history.refuse_other_reference(tables.read(part, History), job=job, path=part)
+    for earlier in part_files.of(previous):
+        history.refuse_other_reference(tables.read(earlier, History), job=job, path=earlier)
     wanted = history.referred(tables.read(pairs, Pairs), job=job)
     with journal.opened(out, History, job=job, on=history.REFERRED, values=LOGPS, fresh=section.fresh) as rows:
         logps = trainers.open_reference(policy, reference, batch_size=section.batch_size, work=rows.scratch)

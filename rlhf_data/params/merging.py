@@ -86,10 +86,16 @@ def _over(base: dict[str, Any], own: dict[str, Any], at: Place = ()) -> dict[str
     found = dict(base)
     for name, value in own.items():
         path, there = (*at, name), base.get(name)
-        both = isinstance(value, dict) and isinstance(there, dict) and path not in WHOLE
-        other_kind = both and value.get("kind", there.get("kind")) != there.get("kind")
-        found[name] = _over(there, value, path) if both and not other_kind else value
+        if isinstance(value, dict) and isinstance(there, dict) and path not in WHOLE and _is_same_kind(value, there):
+            found[name] = _over(there, value, path)
+        else:
+            found[name] = value
     return found
+
+
+def _is_same_kind(own: dict[str, Any], base: dict[str, Any]) -> bool:
+    """Whether one describes what the other does: a judge of another kind has nothing of the first."""
+    return bool(own.get("kind", base.get("kind")) == base.get("kind"))
 
 
 class _Absent:

@@ -18,7 +18,7 @@ from rlhf_data.storage.atomic import atomically
 
 FOLDER = Path("data/.journal/inputs")
 # by what the params name, and then by file: bytes, time of change in ns, SHA-256
-Read = dict[str, dict[str, tuple[int, int, str]]]
+Read = dict[str, dict[str, tuple[int, int, int, str]]]
 
 
 def _sources(profile: Params) -> Iterator[Path]:
@@ -111,13 +111,13 @@ def changed(project: Path, stage: str, profile: Params) -> list[str]:
 def _same(path: Path, was: Any) -> bool:
     *stat, content = was
     now = _stat(path)
-    return bool(now[0] == stat[0] and (now == stat or sha256(path) == content))
+    return bool(now[0] == stat[0] and (now == tuple(stat) or sha256(path) == content))
 
 
-def _stat(path: Path) -> list[int]:
+def _stat(path: Path) -> tuple[int, int, int]:
     """Size and times; the last is the system's own, which a copy that keeps times cannot set."""
     stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def _files(project: Path, one: Path) -> Iterator[tuple[str, Path]]:

@@ -104,7 +104,7 @@ def test_files_of_others_have_no_seal(tmp_path: Path) -> None:
     seals.refuse_changed(tmp_path / "a.parquet")
 
 
-READINGS = {
+READINGS: dict[str, list[tuple[str, ...]]] = {
     "rewards/iter1.parquet": [
         ("sql", "--at", "v1", "select avg(reward) from rewards"),
         ("ask", "iterations", "--at", "v1"),
