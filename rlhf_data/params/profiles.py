@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from rlhf_data.errors import ParamsError
-from rlhf_data.params import merging, yaml_text
+from rlhf_data.params import merging, told, yaml_text
 from rlhf_data.params.cleaning import CleanParams, IngestParams, MixParams, PromptsParams, Table5Params
 from rlhf_data.params.fields import Count, Name, Share, section
 from rlhf_data.params.judges import BenchmarkPairsParams, CombineRewardsParams, Judge, ScoreParams
@@ -198,10 +198,7 @@ def _checked(values: Any, path: str, kind: type[P]) -> P:
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        lines = "".join(
-            f"\n  {'.'.join(str(part) for part in problem['loc']) or '(top)'}: {problem['msg']}"
-            for problem in error.errors()
-        )
+        lines = "".join(f"\n  {line}" for line in told.lines(error, kind))
         raise ParamsError(f"{path}: {error.error_count()} wrong value(s){lines}") from error
 
 
