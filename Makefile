@@ -41,6 +41,8 @@ lint: .venv/.installed
 	pip install --quiet --disable-pip-version-check uv==0.13.8 $(TORCH)
 	uv pip install --quiet --compile-bytecode --no-deps --requirement requirements/lock.txt --editable .
 	python -m rlhf_data.reports.dvc_plots
+	dvc remote list | grep --quiet . || { dvc remote add --quiet --local --default local .dvc/remote \
+		&& dvc remote modify --local local verify true; }
 	touch $@
 
 # After a change of pyproject.toml: resolve anew, try it, then write down what is installed

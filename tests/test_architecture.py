@@ -133,6 +133,11 @@ def test_every_stage_has_its_script() -> None:
     assert sorted(PIPELINE) == STAGES
 
 
+def test_the_lock_file_names_no_stage_that_is_gone() -> None:
+    locked = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]
+    assert {name.partition("@")[0] for name in locked} <= set(PIPELINE)
+
+
 def test_every_stage_says_what_it_does() -> None:
     assert [name for name in PIPELINE if not stage(name).get("desc")] == []
 

@@ -67,10 +67,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(folder: Path) -> Path:
-    """A small project with the remote that this repository's own configuration names, and a script that damages it."""
+    """A small project with the remote that set-up names, and a script that damages it."""
     project = small_project.make(folder, remote="remote")
     config = small_project.CONFIG.format(remote="remote").replace("origin", "local")
-    (project / ".dvc/config").write_text(config)
+    (project / ".dvc/config.local").write_text(config)
+    (project / ".dvc/config").write_text("[core]\n    analytics = false\n")
     small_project.git("commit", "-qam", "remote", cwd=project)
     (project / "damage.py").write_text(DAMAGE.format(tests=str(ROOT / "tests")))
     return project

@@ -21,6 +21,7 @@ from rlhf_data.cleaning.growing import Growing
 from rlhf_data.cleaning.pairing import Groups
 from rlhf_data.cleaning.unanswered import trimmed
 from rlhf_data.cleaning.validation import TABLES, Place, Values
+from rlhf_data.cleaning.wanted import wanted
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import fraction
 from rlhf_data.params.sources import Source, WorldSource
@@ -32,6 +33,7 @@ OTHER_FORMAT = "is it another format? correct the source's `format` or `kind` in
 CURES = {  # where it is not the wrong format
     "unread_field": "where such a field changes nothing, name it in the source's `leaves`",
     "not_to_learn": "SFT learns every answer of a conversation: leave out those that are not to be learnt",
+    "not_wanted": "no record has the values of the source's `where`: how does the file spell them?",
     "held_out_prompt": "lower `held_out`: it is the share of all first questions that no model is trained on",
 }
 
@@ -66,9 +68,10 @@ def of_source(
     Raises `SourceError` where none of its records can be used.
     """
     trim, lost = not isinstance(source, WorldSource) and source.trim_unanswered, Counter[str]()
+    parse = partial(trimmed, parse, lost) if trim else parse
     cleaned = clean(
         raw,
-        partial(trimmed, parse, lost) if trim else parse,
+        parse if isinstance(source, WorldSource) or not source.where else partial(wanted, parse, source.where),
         source=name,
         kind=source.kind,
         max_chars=max_chars,

@@ -70,7 +70,8 @@ def deal(
     if empty := [name for name in sizes if found[name].is_empty()]:
         raise TableError(
             f"{prompts.height} prompts are too few: none is left for {', '.join(empty)}\n"
-            "  add prompt sources, raise held_out for dev and test, or raise prompts.max_tokens"
+            "  add prompt sources; lower prompts.per_iteration, dev or test; take fewer iterations (params.yaml, and "
+            "prompts.shards); raise held_out for dev and test, or prompts.max_tokens"
         )
     return {name: found[name].drop("slot", "order") for name in [*sizes, "unused"]}
 

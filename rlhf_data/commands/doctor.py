@@ -102,12 +102,22 @@ def _disk(project: Path, repo: Any) -> Finding:
 
 
 def _remotes(repo: Any) -> Iterator[Finding]:
+    from dvc.config_schema import RelPath
+
     names = list(repo.config["remote"])
     default = repo.config["core"].get("remote")
     if default not in names:
         yield "warning", "no default remote — `dvc remote add -d NAME URL`, so that `dvc push` shares the tables"
     for name in names:
         yield _remote(repo, name)
+    here = repo.config.read("local").get("remote", {})
+    for name, said in repo.config.read("repo").get("remote", {}).items():
+        if name not in here and isinstance(said.get("url"), RelPath):
+            yield (
+                "warning",
+                f"remote {name}: its relative path stands in .dvc/config, and DVC takes it from / when it reads other "
+                f"commits (`dvc push --all-commits`) — `dvc remote modify --local {name} url {said['url']}`",
+            )
 
 
 def _remote(repo: Any, name: str) -> Finding:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from rlhf_data.params.fields import Kind, Positive, section
 
 Side = Literal["first", "second", "tie"]
+Scalar = bool | float | str | None
 Sign = Literal["positive_first", "positive_second"]
 
 
@@ -38,6 +39,9 @@ class RecordSource:
     split: str | None = None
     leaves: tuple[str, ...] = ()  # fields that are not read and change nothing here, whatever they are called
     trim_unanswered: bool = False  # of instructions: a user's turn that ends a conversation goes, and not its record
+    where: dict[str, Scalar | list[Scalar]] = Field(
+        default_factory=dict
+    )  # fields, and which of their values are wanted
     max_pairs_per_prompt: Positive | None = None  # of the preferences; those beyond it are rejected
     pick: Literal["sampled", "first"] = "sampled"  # which of them stay: by hash, or in the order of the file
 

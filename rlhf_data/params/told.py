@@ -60,9 +60,10 @@ def _named(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in node:
-        node = schema["$defs"][node["$ref"].rpartition("/")[2]]
-    return node
+    members = [one for one in node.get("anyOf", []) if one.get("type") != "null"]
+    if len(members) == 1:  # of what may be null
+        return _resolved(members[0], schema)
+    return _resolved(schema["$defs"][node["$ref"].rpartition("/")[2]], schema) if "$ref" in node else node
 
 
 def _near(name: str, names: list[str]) -> str:

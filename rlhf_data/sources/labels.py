@@ -49,13 +49,14 @@ def _side(label: object, values: Values | Sign | None) -> Side:
         return "first" if (number > 0) == (values == "positive_first") else "second"
     known = values or KNOWN
     for side in SIDES:
-        if any(_same(label, value) for value in known.get(side, ())):
+        if any(same(label, value) for value in known.get(side, ())):
             return side
     shown = ", ".join(str(value) for side in SIDES for value in known.get(side, ()))
     raise BadRecord("unknown_label", f"{fields.shown(label)} is none of: {shown}")
 
 
-def _same(label: Any, value: str | float) -> bool:
+def same(label: Any, value: str | float) -> bool:
+    """Whether a record's value is the params' one: a text in any case, a number in any spelling."""
     if isinstance(label, str) and isinstance(value, str):
         return label.strip().lower() == value.lower()
     try:

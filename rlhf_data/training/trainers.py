@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rlhf_data.errors import EngineError, PromptError, TableError
+from rlhf_data.errors import PromptError, TableError
 from rlhf_data.models import checkpoints, tokenizers
 from rlhf_data.params.training import LlamaSize, PolicyParams, RewardParams, SftParams
 from rlhf_data.schemas import LOGPS
-from rlhf_data.training import trl_config, trl_run
+from rlhf_data.training import stored_reference, trl_config, trl_run
 from rlhf_data.training.trl_run import MASTER, as_dataset
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def train_policy(
 
     `history` brings the reference's log-probabilities, so that no reference model is in memory.
     """
-    trainer = _dpo_trainer()(
+    trainer = stored_reference.trainer()(
         model=checkpoints.causal(init, precision=MASTER, attention=section.attention),
         args=trl_config.policy(section, seed=seed, out=work),
         train_dataset=_preference_dataset(history),
@@ -157,21 +157,6 @@ def open_reference(
 REFERENCE_COLUMNS = {"prompt_id": pl.String, **dict.fromkeys(LOGPS, pl.Float32)}
 # TRL's trainer is not made without a pair
 ANY_PAIR = pl.DataFrame({"prompt": [[{"role": "user", "content": "1"}]], "chosen": ["2"], "rejected": ["3"]})
-
-
-def _dpo_trainer() -> Any:
-    from trl import DPOTrainer
-
-    class HistoryDPOTrainer(DPOTrainer):  # type: ignore[misc]
-        """TRL's trainer, which reads the stored reference log-probabilities instead of computing them."""
-
-        def _precompute_ref_logps(self, dataset: Dataset, name: str, batch_size: int) -> Dataset:
-            missing = set(LOGPS) - set(dataset.column_names)
-            if missing:
-                raise EngineError(f"the {name} history lacks {', '.join(sorted(missing))}")
-            return dataset
-
-    return HistoryDPOTrainer
 
 
 def _preference_dataset(pairs: pl.DataFrame) -> Dataset:

@@ -161,6 +161,45 @@ def test_user_turns_that_nobody_answered_are_trimmed_when_asked_for(tmp_path: Pa
     assert [row for row, rule, _ in rules(as_it_is) if rule == "turns_out_of_order"] == [0, 1, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [
+        ({"lang": "en"}, [0, 1]),
+        ({"lang": ["en", "de"]}, [0, 1, 2]),
+        ({"lang": None}, [3, 4]),
+        ({"lang": [None, "DE"]}, [2, 3, 4]),
+        ({"stars": 5}, [0, 2]),
+        ({"stars": 5, "lang": "en"}, [0]),
+        ({"meta.good": True}, [1, 4]),
+        ({"meta.good": False}, [2]),
+        ({"meta.tags.0": "zoo"}, [0]),
+    ],
+)
+def test_records_are_wanted_by_their_fields(where: dict[str, Any], kept: list[int]) -> None:
+    source = FileSource(format="standard", kind="prompts", path="a.jsonl", where=where)
+    records = [
+        {"lang": "en", "stars": 5, "meta": {"tags": ["zoo"]}},
+        {"lang": " EN ", "stars": True, "meta": {"good": True}},
+        {"lang": "de", "stars": "5.0", "meta": {"good": "false"}},
+        {"lang": None, "stars": None},
+        {"meta": {"good": "True"}},
+    ]
+
+    def parse(record: Any) -> list[Prompt]:
+        return [Prompt([{"role": "user", "content": f"Name fish {records.index(record)}."}])]
+
+    cleaned = ingest.of_source(records, parse, source, name="zoo", max_chars=100, seed=0)
+    assert cleaned.table["row"].to_list() == kept
+    assert {rule for _, rule, _ in rules(cleaned)} == {"not_wanted"}
+    assert cleaned.kept + cleaned.rejects.height == len(records)
+
+
+def test_the_value_that_is_not_wanted_is_told() -> None:
+    source = FileSource(format="standard", kind="prompts", path="a.jsonl", where={"lang": "en"})
+    with pytest.raises(SourceError, match=r"not_wanted \(1 records\), the first: lang is .fr.\n  no record"):
+        ingest.of_source([{"lang": "fr"}], lambda record: [], source, name="zoo", max_chars=9, seed=0)
+
+
 def test_a_record_is_kept_with_its_good_rows() -> None:
     good, bad = Comparison(FISH, "A carp.", "A whale."), Comparison(FISH, "A carp.", "")
     cleaned = clean([bad, good, good, Comparison(FISH, "A carp.", "A bat.")], [bad, good], [])

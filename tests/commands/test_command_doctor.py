@@ -62,6 +62,17 @@ def test_what_a_remote_hides_is_not_said(project: Path, url: str, refused: Calla
     refused("secrets of remotes that doctor meets")
 
 
+def test_a_relative_path_in_a_commit_is_a_warning(project: Path) -> None:
+    config = (project / ".dvc/config").read_text()
+    (project / ".dvc/config").write_text(f"{config}['remote \"near\"']\n    url = ../../near\n    verify = true\n")
+    (project.parent / "near").mkdir()
+    (warning,) = examined(project)["warning"]
+    assert warning.startswith("remote near: its relative path stands in .dvc/config, and DVC takes it from / when it")
+    (way_out,) = re.findall("`dvc (remote modify .*)`", warning)
+    small_project.dvc(*way_out.split(), cwd=project)
+    assert examined(project)["warning"] == []
+
+
 def test_no_remote_and_nothing_run_are_warnings(project: Path) -> None:
     (project / ".dvc/config").write_text("")
     (project / "dvc.lock").unlink()

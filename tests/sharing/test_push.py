@@ -39,6 +39,24 @@ def test_what_is_missing_goes_and_nothing_twice(project: Path) -> None:
     command("verify", "--all", cwd=project)
 
 
+@pytest.mark.parametrize("which", ["--all-commits", "--all-tags"])
+def test_dvc_s_own_push_of_all_versions_stays_in_the_remote_that_set_up_names(tmp_path: Path, which: str) -> None:
+    project = small_project.make(tmp_path / "project", remote="remote")  # v1 has a relative path in its commit
+    (project / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    small_project.write_tables(project, prompts=52, penalty=0.5)
+    dvc("remote", "add", "-q", "--local", "--default", "local", ".dvc/remote", cwd=project)
+    small_project.save(project, "v2")
+    outside = sorted(Path("/.dvc").rglob("*"))
+
+    dvc("push", "-q", which, cwd=project)
+    assert sorted(Path("/.dvc").rglob("*")) == outside
+    for version in ("v1", "v2"):
+        small_project.git("checkout", "-q", version, cwd=project)
+        assert all(stored(project / ".dvc/remote", oid).exists() for oid in oids(project).values())
+    shutil.rmtree(project / ".dvc/cache")
+    assert command("diff", "rewards", "v1", "v2", cwd=project).startswith("rewards: v1 → v2, rows by ")
+
+
 @pytest.mark.parametrize("fault", ["cut", "empty", "missing", "list cut", "all but the lists"])
 def test_what_a_killed_push_left_is_mended(project: Path, fault: str) -> None:
     store, known = project.parent / "store", oids(project)

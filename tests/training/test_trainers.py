@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -13,12 +14,16 @@ from typing import Any, Literal
 
 import polars as pl
 import pytest
+from datasets import load_dataset
+from trl import DPOConfig
 
 from rlhf_data.errors import EngineError, PromptError, TableError
 from rlhf_data.models import checkpoints, tokenizers
 from rlhf_data.params.profiles import Params
 from rlhf_data.params.training import LlamaSize, PolicyParams, RewardParams, SftParams
-from rlhf_data.training import trainers, trl_config
+from rlhf_data.schemas import LOGPS
+from rlhf_data.sharing import exchange
+from rlhf_data.training import stored_reference, trainers, trl_config
 
 PAIRS = [
     ("d", "What is 5 minus 1?", "5 minus 1 is 4.", "I am not sure about that."),
@@ -406,6 +411,36 @@ def test_a_killed_training_goes_on_to_the_same_end(
     assert log.equals(expected)
     assert expected["step"].to_list() == [1, *range(2, expected["step"][-1] + 1, 2)]
     assert weights(out) == weights(tmp_path / "expected")
+
+
+def test_an_exported_history_trains_in_a_script_of_trl_s_own_as_here(
+    policy: PolicyParams, policy_dir: Path, tmp_path: Path
+) -> None:
+    """The stored log-probabilities are what counts: at step 0 a policy that is its own reference would lose log 2."""
+    section = replace(policy, batch_size=4, micro_batch_size=4, epochs=1, logging_steps=1, loss="sigmoid")
+    pairs = table(MANY[:4])
+    stored = trainers.open_reference(section, policy_dir, batch_size=2, work=tmp_path / "reference")(pairs)
+    shifted = stored.with_columns(pl.col("ref_rejected_logps") - 7)
+    history = pairs.join(shifted, on="prompt_id")
+    ours = trainers.train_policy(section, history, policy_dir, seed=0, work=tmp_path / "work", out=tmp_path / "ours")
+
+    exchange.trl(history).write_parquet(tmp_path / "train.parquet")
+    data = load_dataset("parquet", data_files=str(tmp_path / "train.parquet"), split="train", cache_dir=str(tmp_path))
+    arguments = DPOConfig(
+        output_dir=str(tmp_path / "trl"), precompute_ref_log_probs=True, max_length=section.max_length, beta=section.beta,
+        per_device_train_batch_size=4, max_steps=1, logging_steps=1, report_to="none", bf16=False, use_cpu=True,
+    )  # fmt: skip
+    model, tokenizer = checkpoints.causal(policy_dir, precision="fp32"), checkpoints.tokenizer(policy_dir)
+    plain = stored_reference.trainer()(model, args=arguments, train_dataset=data, processing_class=tokenizer)
+    plain.train()
+    loss = plain.state.log_history[0]["loss"]
+    assert loss == pytest.approx(ours["loss"][0], abs=1e-4)
+    assert abs(loss - math.log(2)) > 0.1
+
+    with pytest.raises(EngineError, match="the train history lacks ref_chosen_logps, ref_rejected_logps"):
+        stored_reference.trainer()(
+            model, args=arguments, train_dataset=data.remove_columns([*LOGPS]), processing_class=tokenizer
+        )
 
 
 @pytest.mark.parametrize("cut", [False, True])
