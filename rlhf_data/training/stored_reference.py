@@ -1,4 +1,4 @@
-"""DPO against reference log-probabilities that the data brings: no reference model is in memory, nothing is computed twice.
+"""DPO against reference log-probabilities that the data brings: no reference model is in memory.
 
 For a history that was exported (`rlhf-data export history/iter3 --format trl`), in a script of TRL's own:
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @cache
 def trainer() -> Any:
-    """TRL's DPOTrainer, which reads `ref_chosen_logps` and `ref_rejected_logps` (nats, summed over a response's tokens).
+    """TRL's DPOTrainer, which reads `ref_chosen_logps` and `ref_rejected_logps` (nats, summed over its tokens).
 
     TRL's own leaves columns of these names unread, or refuses them. Where a data set lacks them `EngineError` is
     raised; they hold for the reference, chat template and `max_length` with which they were computed.

@@ -427,8 +427,9 @@ def test_an_exported_history_trains_in_a_script_of_trl_s_own_as_here(
     exchange.trl(history).write_parquet(tmp_path / "train.parquet")
     data = load_dataset("parquet", data_files=str(tmp_path / "train.parquet"), split="train", cache_dir=str(tmp_path))
     arguments = DPOConfig(
-        output_dir=str(tmp_path / "trl"), precompute_ref_log_probs=True, max_length=section.max_length, beta=section.beta,
-        per_device_train_batch_size=4, max_steps=1, logging_steps=1, report_to="none", bf16=False, use_cpu=True,
+        output_dir=str(tmp_path / "trl"), precompute_ref_log_probs=True, max_length=section.max_length,
+        beta=section.beta, per_device_train_batch_size=4, max_steps=1, logging_steps=1, report_to="none", bf16=False,
+        use_cpu=True,
     )  # fmt: skip
     model, tokenizer = checkpoints.causal(policy_dir, precision="fp32"), checkpoints.tokenizer(policy_dir)
     plain = stored_reference.trainer()(model, args=arguments, train_dataset=data, processing_class=tokenizer)
