@@ -30,7 +30,7 @@ import polars as pl
 from rlhf_data import params
 from rlhf_data.models import checkpoints
 from rlhf_data.params.training import LlamaSize, PolicyParams
-from rlhf_data.training import trainers, trl_config
+from rlhf_data.training import stored_reference, trainers, trl_config
 
 WAYS = ("stored", "in memory")
 WORDS = 8192
@@ -114,7 +114,7 @@ def trainer(way: str, section: PolicyParams, pairs: pl.DataFrame, folder: Path) 
         "processing_class": checkpoints.tokenizer(folder / "policy"),
     }
     if way == "stored":
-        found = trainers._dpo_trainer()(**made, train_dataset=trainers._preference_dataset(with_reference(pairs)))
+        found = stored_reference.trainer()(**made, train_dataset=trainers._preference_dataset(with_reference(pairs)))
     else:
         made["args"].precompute_ref_log_probs = False
         made["ref_model"] = checkpoints.causal(folder / "reference", precision="fp32")

@@ -504,7 +504,7 @@ def test_how_often_a_training_saves_changes_nothing(
 def test_the_reference_is_not_in_memory(
     policy: PolicyParams, history: pl.DataFrame, policy_dir: Path, work: Path
 ) -> None:
-    trainer = trainers._dpo_trainer()(
+    trainer = stored_reference.trainer()(
         model=checkpoints.causal(policy_dir, precision="fp32"),
         args=trl_config.policy(policy, seed=0, out=work),
         train_dataset=trainers._preference_dataset(history),
