@@ -105,6 +105,8 @@ def give(
     """Answers one statement, with those of the values that are its own; raises `TableError` where it cannot."""
     own = {name: value for name, value in values.items() if name in statement.parameters}
     tables = statements.tables_of(project, statement, at=at)
+    if re.match(r"\s*(show|summarize|describe)\b", statement.text, re.IGNORECASE) and not tables.paths():
+        print(f"no table is here: {statements.ABSENT}", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "answer"
         try:

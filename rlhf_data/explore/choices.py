@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, 
 
 from rlhf_data.errors import ParamsError
 
-Order = Literal["hash", "widest margin", "narrowest margin", "widest spread", "best first", "worst first", "longest"]
+Order = Literal[
+    "hash", "widest margin", "narrowest margin", "widest spread", "highest reward", "lowest reward", "longest"
+]
 ORDERS: tuple[str, ...] = get_args(Order)
 
 

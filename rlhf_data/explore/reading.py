@@ -44,6 +44,7 @@ class Version(NamedTuple):
     tables: Database
     numbers: Database
     parts: list[dict[str, Any]]  # the answer to parts.sql
+    penalties: dict[str, float]  # by part with pairs: what a character costs there
 
 
 class Answer(NamedTuple):
@@ -75,7 +76,8 @@ def _opened(project: Path, at: str | None, state: str) -> Version:
             numbers.connection.register("read", cursor.sql(_question(name)).to_arrow_table())
         numbers.connection.execute(f"create table {name} as from read")
         numbers.connection.unregister("read")
-    return Version(tables, numbers, rows(numbers, "parts"))
+    penalties = {one["part"]: one["penalty"] + 0.0 for one in rows(tables, "penalties")}
+    return Version(tables, numbers, rows(numbers, "parts"), penalties)
 
 
 def _complete(tables: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from rlhf_data.explore import chart, differences, reading
@@ -55,7 +56,7 @@ def _prompt(
 ) -> dict[str, Any]:
     """One prompt: its turns, its responses ranked, the two set against each other, and the same prompt elsewhere."""
     (pair,) = reading.rows(now.numbers, "compared", part=part, prompt_id=prompt_id)
-    texts = reading.rows(now.tables, "texts", prompt_id=prompt_id)
+    texts = _scored(reading.rows(now.tables, "texts", prompt_id=prompt_id), now)
     here = [text for text in texts if text["part"] == part]
     by_name = {text["answer"]: text for text in here}
     left = by_name.get(chosen.left or pair["rejected"] or here[-1]["answer"], here[-1])
@@ -67,6 +68,7 @@ def _prompt(
         "turns": asked[0]["prompt"] if asked else [],
         "source": asked[0]["source"] if asked else None,
         "margin": pair["margin"],
+        "penalty": now.penalties.get(part),
         "chosen": pair["chosen"],
         "rejected": pair["rejected"],
         "responses": here,
@@ -78,9 +80,20 @@ def _prompt(
     }
 
 
+def _scored(texts: list[dict[str, Any]], version: reading.Version) -> list[dict[str, Any]]:
+    """Responses with their length's `price` and the `score` that ranks them, highest first; null where no pair is."""
+    for text in texts:
+        penalty = version.penalties.get(text["part"])
+        text["price"] = None if penalty is None else penalty * text["response_chars"]
+        text["score"] = None if penalty is None or text["reward"] is None else text["reward"] - text["price"]
+    by_part = {part: place for place, part in enumerate(dict.fromkeys(text["part"] for text in texts))}
+    # the order of equal ones, and of those without a score, stays
+    return sorted(texts, key=lambda text: (by_part[text["part"]], inf if text["score"] is None else -text["score"]))
+
+
 def _then(prompt_id: str, part: str, here: list[dict[str, Any]], then: reading.Version) -> list[dict[str, Any]]:
     """Each response beside the one of the same name in the other version; null where only one version has it."""
-    texts = reading.rows(then.tables, "texts", prompt_id=prompt_id)
+    texts = _scored(reading.rows(then.tables, "texts", prompt_id=prompt_id), then)
     theirs = {text["answer"]: text for text in texts if text["part"] == part}
     names = {text["answer"]: text for text in here} | {name: text for name, text in theirs.items()}
     ours = {text["answer"]: text for text in here}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import small_project
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
@@ -127,6 +128,15 @@ def test_versions_are_asked_side_by_side(two_versions: Path) -> None:
         sql(two_versions, "from pairs", "--at", "v9")
     with pytest.raises(TableError, match="there is no verdicts in now, v1"):
         sql(two_versions, "from verdicts", "--at", "v1")
+
+
+def test_a_clone_that_has_pulled_nothing_says_so(two_versions: Path, tmp_path: Path) -> None:
+    clone = small_project.clone(two_versions, tmp_path / "clone")
+    done = subprocess.run(["rlhf-data", "sql", "show tables"], cwd=clone, env=small_project.ENVIRONMENT, text=True,
+                          capture_output=True, check=True)  # fmt: skip
+    assert done.stderr == (
+        "no table is here: `dvc repro` makes it, `dvc pull` fetches it, `--at HEAD` reads what was committed\n"
+    )
 
 
 def test_a_written_catalogue_is_named(two_versions: Path, tmp_path: Path) -> None:

@@ -218,11 +218,11 @@ class TestPage:
         page.wait_for_function("() => document.getElementById('chars_high').value !== ''")
         page.locator("#chart figcaption", has_text=re.compile(r"^(?!.*\b96 of)", re.DOTALL)).wait_for()
 
-    def test_best_and_worst_are_marked_and_compared(self, page: Page) -> None:
+    def test_chosen_and_rejected_are_marked_and_compared(self, page: Page) -> None:
         page.locator("#list li a").nth(1).click()
         page.wait_for_function("() => document.querySelectorAll('#list li a')[1].ariaCurrent === 'true'")
         left, right = page.locator(".pair .card h3").all_inner_texts()[:2]
-        assert (left, right) == ("sample 0 worst", "sample 1 best")
+        assert (left, right) == ("sample 0 rejected", "sample 1 chosen")
         assert page.locator("mark.gone").all_inner_texts() == ["0"]
         assert page.locator("mark.new").all_inner_texts() == ["1"]
         page.locator(".ranked li").first.get_by_role("link", name="left").click()

@@ -46,8 +46,8 @@ order by
         when 'widest margin' then -margin
         when 'narrowest margin' then margin
         when 'widest spread' then worst - best
-        when 'best first' then -best
-        when 'worst first' then worst
+        when 'highest reward' then -best
+        when 'lowest reward' then worst
         when 'longest' then -longest
     end nulls last,
     prompt_id

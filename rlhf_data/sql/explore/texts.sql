@@ -2,7 +2,7 @@
 --
 -- Tables: generations, rewards, evaluations (all of them).
 -- Parameters: $prompt_id.
--- One row per response, best reward first within its part (see responses.sql).
+-- One row per response, highest reward first within its part (see responses.sql).
 with texts as (
     select
         'iter' || iteration as part,
