@@ -1,4 +1,4 @@
-"""What the page says of a prompt whose highest reward lost: reward, the price of its length, and the score that decides."""
+"""A prompt whose highest reward lost: the page says reward, the price of its length, and the score that decides."""
 
 from __future__ import annotations
 

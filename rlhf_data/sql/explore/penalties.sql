@@ -8,7 +8,7 @@ select
     round(
         median(
             (pairs.chosen_reward::double - pairs.rejected_reward - pairs.margin)
-            / (chosen.response_chars - rejected.response_chars)
+            / (chosen.response_chars::int - rejected.response_chars::int)
         ),
         7
     ) as penalty
