@@ -48,3 +48,12 @@ def policies(figures: Figures) -> pl.DataFrame:
 
 def _test(figure: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in figure.items() if name != "dev"}
+
+
+def answers(prompts: pl.DataFrame, base: pl.DataFrame, other: pl.DataFrame, *, most: int) -> pl.DataFrame:
+    """The first prompts, by id (a content hash), with the answers of two policies' evaluations; π₀'s as `base_…`."""
+    said = ("response", "reward", "gold_reward", "response_chars")
+    first = base.select("prompt_id", *(pl.col(name).alias(f"base_{name}") for name in said))
+    second = other.select("prompt_id", *said)
+    asked = prompts.select("prompt_id", "prompt").join(first, on="prompt_id").join(second, on="prompt_id")
+    return asked.sort("prompt_id").head(most)

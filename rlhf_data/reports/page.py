@@ -7,7 +7,7 @@ the page's own policy forbids scripts and every load.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -119,6 +119,7 @@ class Run:
     length_penalty: float  # λ of the run
     hacking: pl.DataFrame  # reports/hacking.csv
     cleaning: pl.DataFrame  # reports/cleaning.csv
+    answers: pl.DataFrame  # π₀'s and the chosen policy's: `selection.answers`
     examples: pl.DataFrame  # the answer to the query `examples`
 
 
@@ -134,7 +135,10 @@ def render(run: Run) -> str:
         chosen=run.chosen,
         base=policies[0],
         policies=policies,
-        policy_columns=(*POLICIES, Column(f"dev_{select_by}", f"Dev {select_by.replace('_', ' ')}", "reward")),
+        policy_columns=known(
+            (*POLICIES, Column(f"dev_{select_by}", f"Dev {select_by.replace('_', ' ')}", "reward")), policies
+        ),
+        kl=next((row["kl"] for row in run.hacking.to_dicts() if row["policy"] == run.chosen["policy"]), None),
         policy_charts=charts.policies(run.policies),
         training_charts=charts.training(run.training),
         reward=run.reward,
@@ -145,13 +149,19 @@ def render(run: Run) -> str:
         length_bias_charts=[_heatmap(name, run.length_bias[name], svg) for name, svg in run.length_maps.items()],
         penalty_charts=length_charts.penalties(run.length_penalties, run.length_penalty),
         hacking=run.hacking.to_dicts(),
-        hacking_columns=HACKING,
+        hacking_columns=known(HACKING, run.hacking.to_dicts()),
         hacking_charts=charts.hacking(run.hacking),
         cleaning=run.cleaning.to_dicts(),
         cleaning_columns=CLEANING,
         cleaning_chart=charts.cleaning(run.cleaning),
+        answers=run.answers.to_dicts(),
         examples=run.examples.to_dicts(),
     )
+
+
+def known(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """The columns of which some row has a value."""
+    return [one for one in columns if any(row.get(one.name) is not None for row in rows)]
 
 
 def _heatmap(iteration: str, found: Mapping[str, Mapping[str, Any]], svg: str) -> charts.Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -91,6 +92,11 @@ def page(**changes: Any) -> str:
         "rejected_reward": -0.25,
         "margin": 1.75,
     }
+    answer = {
+        "prompt": [{"role": "user", "content": "Name a fish."}], "base_response": IMAGE, "base_reward": 0.5,
+        "base_gold_reward": 0.25, "base_response_chars": 7, "response": "A carp.", "reward": 0.75, "gold_reward": None,
+        "response_chars": 7,
+    }  # fmt: skip
     values = {
         "profile": "tiny",
         "samples": 8,
@@ -105,6 +111,7 @@ def page(**changes: Any) -> str:
         "length_penalty": 0.01,
         "hacking": hacking(gold=[0.25, 0.5]),
         "cleaning": pl.DataFrame({"source": ["zoo", "zoo"], "rule": ["kept", RULE], "rows": [12345, 1]}),
+        "answers": pl.DataFrame([answer]),
         "examples": pl.DataFrame([example]),
     }
     return render(Run(**{**values, **changes}))
@@ -130,7 +137,7 @@ def test_what_a_model_wrote_is_text() -> None:
     assert not [name for _, attributes in parsed.elements for name in attributes if name.startswith("on")]
     assert {tag for tag, _ in parsed.elements}.isdisjoint({"script", "svg", "iframe", "object", "embed", "base"})
     assert RESPONSE in parsed.text  # whole, with its white space
-    assert parsed.text.count(IMAGE) == 2
+    assert parsed.text.count(IMAGE) == 3
     assert RULE in parsed.text
 
 
@@ -143,7 +150,7 @@ def test_the_page_loads_nothing() -> None:
     assert sources
     assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
     assert all(attributes.get("alt") for tag, attributes in elements if tag == "img")
-    assert not [tag for tag, attributes in elements if "href" in attributes]
+    assert all(str(attributes["href"]).startswith("#") for tag, attributes in elements if "href" in attributes)
 
 
 def test_nothing_runs_in_a_browser(tmp_path: Path) -> None:
@@ -171,6 +178,34 @@ def test_figures_bear_sensible_digits() -> None:
     assert "On 1,200 test prompts" in text
     assert "reward −0.250 · 6,000 characters" in text
     assert "Accuracy 73.1% on 4,000 held-out pairs. Noise in the labels allows at most 85.0%" in text
+
+
+def test_answers_to_the_same_prompts_come_first() -> None:
+    html = page()
+    assert html.index('id="answers"') < html.index('id="policies"')
+    assert "reward 0.500 · gold reward 0.250 · 7 characters" in html
+    assert "reward 0.750 · 7 characters" in html
+    for name in re.findall(r'href="#(\w+)"', html):
+        assert f'id="{name}"' in html, name
+
+
+def test_a_reward_that_trains_and_chooses_is_said() -> None:
+    one = figure(0.5, gain=0.25)
+    better = {**one, "reward": 1.0, "win_rate_low": 0.4, "dev": {**one["dev"], "reward": 1.0}}
+    html = page(figures={"iter0": figure(0.25, gain=0.0), "iter1": better}, select_by="reward")
+    assert "The reward that chose is the one that policies are trained on" in html
+    assert "it cannot be told from π₀: the interval holds 50%, while its KL to π₀ is 1.500 nats an answer" in html
+    for said in ("The reward that chose is", "it cannot be told from π₀"):
+        assert said not in page()
+
+
+def test_columns_without_a_value_are_left_out() -> None:
+    figures = {
+        name: {**figure(0.25, gain=0.0), "gold_reward": None, "gold_reward_gain": None} for name in ("iter0", "iter1")
+    }
+    html = page(figures=figures, hacking=hacking(gold=[None, None]), select_by="reward")
+    assert "Gold reward</th>" not in html
+    assert "Reward-model reward</th>" in html
 
 
 def test_what_is_unknown_is_a_dash() -> None:
