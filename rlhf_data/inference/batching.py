@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
@@ -43,7 +44,8 @@ class Batches:
             else:
                 ahead = ahead[len(batch) :]
                 continue
-            torch.cuda.empty_cache()  # only now are the failed pass's tensors free
+            gc.collect()  # only now are the failed pass's tensors free, and a stage lets collections wait
+            torch.cuda.empty_cache()
 
 
 @contextmanager
