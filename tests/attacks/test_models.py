@@ -226,7 +226,7 @@ HOSTILE: dict[str, dict[str, tuple[Callable[[Path], None], str]]] = {  # by kind
         "charsmap": (other("tokenizer.json", normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
                      "the tokenizer breaks down on a short text"),
         "id of 2**32": (large_id, "id is above 16777216"),
-        **{f"pattern {regex}": (pattern(regex), r"the tokenizer (breaks down|does not end within \d+ s) on a short text")
+        **{f"pattern {regex}": (pattern(regex), r"the tokenizer (breaks down|does not end within \d+ s) on")
            for regex in ("(a+)+$", "(a|a)*$", r"(\w+\s?)*$", r"(?:\s|\s\s)+x", "a*a*a*a*a*b")},
     },
     "chat templates": {
