@@ -40,7 +40,7 @@ def run(main: Callable[..., None]) -> None:
     try:
         with locks.held(LOCKS / hashlib.sha256(command.encode()).hexdigest()[:16], f"`{' '.join(sys.argv)}`"):
             stage = Path(inspect.getfile(main)).stem
-            if running := os.environ.get("DVC_STAGE"):
+            if locks.is_first() and (running := os.environ.get("DVC_STAGE")):
                 print(why.line(running.rpartition(":")[2], sys.argv[1:]), flush=True)
             read = inputs.look(stage)  # before the stage reads it
             main(**arguments)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rlhf_data import cli, params
-from rlhf_data.params import merging, yaml_text
+from rlhf_data.params import merging
 from rlhf_data.storage.atomic import atomically
 
 
@@ -11,8 +11,8 @@ def main(profiles: Path, out: Path) -> None:
     name = params.project().profile
     values = merging.merged(name, profiles.parent)
     params.checked(values, str(profiles / f"{name}.yaml"))
-    if out.exists():
-        for line in merging.moved(yaml_text.loaded(out.read_bytes(), str(out)), values):
+    if (before := merging.in_force(out)) is not None:
+        for line in merging.moved(before, values):
             print(line, flush=True)
     text = merging.written(values, name)
     atomically(out, lambda partial: partial.write_text(text, encoding="utf8"))

@@ -209,6 +209,13 @@ def _stage(name: str, outs: list[str]) -> dict[str, object]:
     return {"foreach": {"iter1": {"prev": "iter0"}}, "do": each}
 
 
+def flipped(content: bytes, bit: int) -> bytes:
+    """The same bytes, one bit of which changed."""
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
 def flip(path: Path) -> None:
     """One byte of a file, changed; its times stay as they were."""
     content, times = bytearray(path.read_bytes()), path.stat()

@@ -15,7 +15,7 @@ from rlhf_data.commands import check_models, check_sources
 from rlhf_data.commands.findings import Finding, told
 from rlhf_data.commands.projects import Project
 from rlhf_data.errors import RlhfDataError
-from rlhf_data.params import Params, ProjectParams, merging, yaml_text
+from rlhf_data.params import Params, ProjectParams, merging
 from rlhf_data.params.profiles import CHARS_PER_TOKEN
 from rlhf_data.params.training import LlamaSize
 from rlhf_data.storage import inputs
@@ -55,9 +55,7 @@ def findings(project: Path) -> Iterator[Finding]:
 
 def _moved(project: Path, wanted: ProjectParams) -> Iterator[Finding]:
     """What `dvc repro` will find changed, the other profile's defaults among it."""
-    written = project / merging.WRITTEN
-    if written.exists():
-        before = yaml_text.loaded(written.read_bytes(), str(written))
+    if (before := merging.in_force(project / merging.WRITTEN)) is not None:
         lines = list(merging.moved(before, merging.merged(wanted.profile, project)))
         for line in lines[:MOVED]:
             yield "ok", f"changed since the last run: {line}"

@@ -17,7 +17,7 @@ from rlhf_data.cleaning import inspection
 from rlhf_data.commands import inspect
 from rlhf_data.commands.projects import Project, refuse_unless_new
 from rlhf_data.errors import ParamsError
-from rlhf_data.params import merging
+from rlhf_data.params import merging, yaml_text
 from rlhf_data.sources.formats import KINDS
 from rlhf_data.storage.atomic import atomically
 
@@ -71,9 +71,10 @@ def main(
         )
     path = project / f"params/{name}.yaml"
     refuse_unless_new(path)
-    params.load_profile(origin, project)  # what is wrong there would be wrong here
-    made = text(origin, sources(source, project), merging.merged(origin, project))
-    params.checked(merging.over(YAML(typ="safe").load(made), name, project), str(path))  # before it is there
+    values = merging.merged(origin, project)
+    params.checked(values, str(project / f"params/{origin}.yaml"))  # what is wrong there would be wrong here
+    made = text(origin, sources(source, project), values)
+    params.checked(merging.over(yaml_text.loaded(made, str(path)), name, project), str(path))  # before it is there
     atomically(path, lambda partial: partial.write_text(made, encoding="utf8"))
     print(f"{path}: written; put `profile: {name}` into params.yaml, then `dvc repro`")
 

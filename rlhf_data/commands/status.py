@@ -13,7 +13,7 @@ from rlhf_data.errors import StorageError
 from rlhf_data.params import merging, yaml_text
 from rlhf_data.storage import why
 
-PROFILE = "profile"  # the stage that writes the values in force
+PROFILE = "profile"  # the stage that writes the values in force, which are known without it
 FRESH, STALE, AFTER = "fresh", "stale", "after"
 MOST = 3  # reasons that are said
 
@@ -34,29 +34,30 @@ def main(project: Project) -> None:
 def states(project: Path) -> dict[str, tuple[str, str]]:
     """By stage, in the order of the pipeline: its state, and why."""
     from dvc.repo import Repo
+    from networkx import dfs_postorder_nodes  # type: ignore[import-untyped]  # DVC's own
 
     if not (project / Repo.DVC_DIR).is_dir():
         raise StorageError(f"{project}: no DVC project, so no stage has run\n  `dvc init` makes it one")
     with Repo(str(project)) as repo:
-        graph = {stage.addressing: stage for stage in repo.index.stages if stage.cmd}
-        makes = {out.fs_path: name for name, stage in graph.items() for out in stage.outs}
-        changed = repo.status()
+        graph, changed = repo.index.graph, repo.status()
         found: dict[str, tuple[str, str]] = {}
         values = _values(project)
         lock = project / why.LOCK
         text = lock.read_text(encoding="utf8") if lock.exists() else ""
-        for name in _ordered(graph, makes):
-            before = [one for one in _upstream(graph[name], makes) if found[one][0] != FRESH]
-            theirs = [out.def_path for one in before for out in graph[one].outs]
+        for stage in dfs_postorder_nodes(graph):  # what a stage reads comes before it
+            name, makers = stage.addressing, [one for one in graph.successors(stage) if one.addressing != PROFILE]
+            stale = [one for one in makers if found[one.addressing][0] != FRESH]
+            theirs = [out.def_path for one in stale for out in one.outs]
             reasons = [*why.values(text, name, values), *_changes(changed.get(name, []), theirs)]
             if name == PROFILE:
-                reasons = reasons if merging.differs(values[merging.WRITTEN], project) else []
+                written = merging.in_force(project / merging.WRITTEN)
+                reasons = reasons if written not in (None, values[merging.WRITTEN]) else []
             if reasons:
                 more = f"; {len(reasons) - MOST} more" if len(reasons) > MOST else ""
                 found[name] = STALE, "; ".join(reasons[:MOST]) + more
             else:
-                kinds = dict.fromkeys(one.partition("@")[0] for one in before)
-                found[name] = (AFTER, ", ".join(kinds)) if before else (FRESH, "")
+                kinds = dict.fromkeys(one.addressing.partition("@")[0] for one in stale)
+                found[name] = (AFTER, ", ".join(kinds)) if stale else (FRESH, "")
     return found
 
 
@@ -80,31 +81,6 @@ def _values(project: Path) -> dict[str, Any]:
         "params.yaml": yaml_text.loaded(text, "params.yaml"),
         merging.WRITTEN: merging.merged(wanted.profile, project),
     }
-
-
-def _upstream(stage: Any, makes: dict[str, str]) -> list[str]:
-    """The stages that make what this one reads; the profile's values are known without its stage."""
-    found = [
-        name
-        for dep in stage.deps
-        for path, name in makes.items()
-        if name != PROFILE and (Path(dep.fs_path).is_relative_to(path) or Path(path).is_relative_to(dep.fs_path))
-    ]
-    return list(dict.fromkeys(found))
-
-
-def _ordered(graph: dict[str, Any], makes: dict[str, str]) -> list[str]:
-    done: dict[str, None] = {}
-
-    def add(name: str) -> None:
-        if name not in done:
-            for one in _upstream(graph[name], makes):
-                add(one)
-            done[name] = None
-
-    for name in graph:
-        add(name)
-    return list(done)
 
 
 def _changes(entries: list[Any], theirs: list[str]) -> list[str]:

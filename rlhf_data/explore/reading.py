@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
 READ = ("generations", "rewards", "pairs", "prompts", "evaluations")  # what a view is made of
+PAIRED = "paired"  # pairs with the lengths of their responses: a view, which a version without pairs lacks
 VERSIONS = 4  # kept in memory at once
 COMMITS = 30  # offered by name; any other can be typed
 SECONDS = 20  # that a reader's own question may take
@@ -68,20 +69,21 @@ def _opened(project: Path, at: str | None, state: str) -> Version:
     """`state` changes with what is read."""
     import duckdb
 
-    tables = Database(catalog.connect(project, at=at, tables=READ), catalog.NOW if at is None else at)
-    _complete(tables)
+    shown = catalog.connect(project, at=at, tables=(*READ, PAIRED))
+    tables = Database(shown, catalog.NOW if at is None else at)
+    there = _complete(tables)
     numbers = Database(duckdb.connect(config={"python_enable_replacements": False}), "main")
     for name in ("responses", "asked"):
         with _cursor(tables) as cursor, statements.one_line():
             numbers.connection.register("read", cursor.sql(_question(name)).to_arrow_table())
         numbers.connection.execute(f"create table {name} as from read")
         numbers.connection.unregister("read")
-    penalties = {one["part"]: one["penalty"] + 0.0 for one in rows(tables, "penalties")}
-    return Version(tables, numbers, rows(numbers, "parts"), penalties)
+    penalties = rows(tables, "penalties") if PAIRED in there else []
+    return Version(tables, numbers, rows(numbers, "parts"), {one["part"]: one["penalty"] + 0.0 for one in penalties})
 
 
-def _complete(tables: Database) -> None:
-    """Empty views for tables that the version lacks: an iteration is read before it is scored, too."""
+def _complete(tables: Database) -> set[str]:
+    """The views that are there; and empty ones for tables that are not: an iteration is read before it is scored."""
     import polars as pl
 
     from rlhf_data import schemas
@@ -93,6 +95,7 @@ def _complete(tables: Database) -> None:
         empty = getattr(schemas, TABLES[name].schema).create_empty()
         told = {column: pl.lit(None, pl.String) for column in TABLES[name].columns if column not in empty.columns}
         tables.connection.from_arrow(empty.with_columns(**told).to_arrow()).create_view(name)
+    return there
 
 
 def _written(project: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -50,14 +49,8 @@ def tokenizer(path: str | Path, revision: str | None = None) -> PreTrainedTokeni
 
 def _tokenizer_family(folder: Path) -> Any:
     """The class that opens the tokenizer; the plain one where it is that: to import all models takes 5 s."""
-    try:
-        said = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf8"))
-        plain = said.get("tokenizer_class") in PLAIN and "auto_map" not in said
-        if plain and (folder / "config.json").exists():
-            plain = json.loads((folder / "config.json").read_text(encoding="utf8")).get("model_type") == "llama"
-    except (OSError, ValueError, AttributeError):
-        plain = False  # AutoTokenizer tells what is wrong
-    if plain:
+    said, model = (folders.settings(folder, name) for name in ("tokenizer_config.json", "config.json"))
+    if said.get("tokenizer_class") in PLAIN and "auto_map" not in said and model.get("model_type", "llama") == "llama":
         from transformers import PreTrainedTokenizerFast
 
         return PreTrainedTokenizerFast

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from rlhf_data.errors import ParamsError
 from rlhf_data.params import yaml_text
@@ -25,6 +26,14 @@ WHOLE = {
     ("benchmark_pairs", "sets"),
 }
 Place = tuple[str, ...]
+ABSENT = object()
+
+
+class Nulls(RoundTripRepresenter):
+    """Writes `null`, where ruamel leaves a blank."""
+
+
+Nulls.add_representer(type(None), lambda one, _: one.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
 def merged(profile: str, folder: Path = Path(), *, after: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -60,22 +69,21 @@ def written(values: dict[str, Any], profile: str) -> str:
     """The values as YAML, under a line that says whose they are."""
     yaml, text = YAML(), io.StringIO()
     yaml.default_flow_style, yaml.width = False, 120
-    yaml.representer.add_representer(type(None), lambda one, _: one.represent_scalar("tag:yaml.org,2002:null", "null"))
+    yaml.Representer = Nulls
     yaml.dump(values, text)
     head = f"# Every value of params/{profile}.yaml and of what it starts from, as the stage `profile` writes them."
     return f"{head}\n{text.getvalue()}"
 
 
-def differs(values: dict[str, Any], folder: Path = Path()) -> bool:
-    """Whether the file that DVC watches has other values; one that is not there has none."""
-    path = folder / WRITTEN
-    return path.exists() and yaml_text.loaded(path.read_bytes(), str(path)) != values
+def in_force(path: Path) -> dict[str, Any] | None:
+    """The values of the file that DVC watches; None where it is not there."""
+    return yaml_text.loaded(path.read_bytes(), str(path)) if path.exists() else None
 
 
 def moved(before: dict[str, Any], now: dict[str, Any], at: Place = ()) -> Iterator[str]:
     """What differs, a line each: `pair.length_penalty 0.01 → 0.02`."""
     for name in sorted({*before, *now}, key=str):
-        old, new = before.get(name, _NONE), now.get(name, _NONE)
+        old, new = before.get(name, ABSENT), now.get(name, ABSENT)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from moved(old, new, (*at, str(name)))
         elif old != new or type(old) is not type(new):
@@ -98,14 +106,6 @@ def _is_same_kind(own: dict[str, Any], base: dict[str, Any]) -> bool:
     return bool(own.get("kind", base.get("kind")) == base.get("kind"))
 
 
-class _Absent:
-    def __repr__(self) -> str:
-        return "none"
-
-
-_NONE = _Absent()
-
-
 def _said(value: object) -> str:
-    text = "null" if value is None else repr(value) if not isinstance(value, str) else value
+    text = "none" if value is ABSENT else "null" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -157,7 +157,7 @@ def load(folder: Path = Path()) -> Params:
     """
     wanted = project(folder)
     values = merging.merged(wanted.profile, folder)
-    if "DVC_STAGE" in os.environ and merging.differs(values, folder):
+    if "DVC_STAGE" in os.environ and merging.in_force(folder / merging.WRITTEN) not in (None, values):
         raise ParamsError(
             f"{merging.WRITTEN}: has other values than params/{wanted.profile}.yaml\n  `dvc repro profile` renews it"
         )

@@ -129,6 +129,7 @@ def render(run: Run) -> str:
     environment.filters.update(shown=shown, data_uri=data_uri)
     environment.globals.update(interval=interval)
     policies, select_by = run.policies.to_dicts(), run.chosen["selected_by"]
+    drifted = run.hacking.to_dicts()
     return environment.get_template("page.html.jinja").render(
         profile=run.profile,
         samples=run.samples,
@@ -138,7 +139,7 @@ def render(run: Run) -> str:
         policy_columns=known(
             (*POLICIES, Column(f"dev_{select_by}", f"Dev {select_by.replace('_', ' ')}", "reward")), policies
         ),
-        kl=next((row["kl"] for row in run.hacking.to_dicts() if row["policy"] == run.chosen["policy"]), None),
+        kl=next((row["kl"] for row in drifted if row["policy"] == run.chosen["policy"]), None),
         policy_charts=charts.policies(run.policies),
         training_charts=charts.training(run.training),
         reward=run.reward,
@@ -148,8 +149,8 @@ def render(run: Run) -> str:
         length_bias_columns=LENGTH_BIAS,
         length_bias_charts=[_heatmap(name, run.length_bias[name], svg) for name, svg in run.length_maps.items()],
         penalty_charts=length_charts.penalties(run.length_penalties, run.length_penalty),
-        hacking=run.hacking.to_dicts(),
-        hacking_columns=known(HACKING, run.hacking.to_dicts()),
+        hacking=drifted,
+        hacking_columns=known(HACKING, drifted),
         hacking_charts=charts.hacking(run.hacking),
         cleaning=run.cleaning.to_dicts(),
         cleaning_columns=CLEANING,

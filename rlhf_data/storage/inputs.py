@@ -17,7 +17,7 @@ from rlhf_data.storage import locks
 from rlhf_data.storage.atomic import atomically
 
 FOLDER = Path("data/.journal/inputs")
-# by what the params name, and then by file: bytes, time of change in ns, SHA-256
+# by what the params name, and then by file: bytes, the two times of change in ns, SHA-256
 Read = dict[str, dict[str, tuple[int, int, int, str]]]
 
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from rlhf_data.params import merging, yaml_text
+from rlhf_data.storage.revisions import md5_of
 
 LOCK = "dvc.lock"
 ENTRY = r"^  {}:\n((?:    .*\n)+)"  # of one stage, as DVC writes it
+OUTPUTS = r"^    outs:\n((?:    - .*\n(?:      .*\n)*)+)"
+OUTPUT = r"^    - path: (.+)\n      hash: md5\n      md5: (\S+)"
 BESIDE = ("__pycache__", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints")  # as .dvcignore has them
 MOST = 6
 
@@ -69,21 +72,13 @@ def _named(key: str, value: Any) -> dict[str, Any]:
 
 
 def _inputs(entry: dict[str, Any], text: str, project: Path) -> Iterator[str]:
+    made = dict(re.findall(OUTPUT, "".join(re.findall(OUTPUTS, text, re.MULTILINE)), re.MULTILINE))
     for dep in entry.get("deps", []):
         path = dep["path"]
-        made = re.search(rf"^    - path: {re.escape(path)}\n      hash: md5\n      md5: (\S+)", _outputs(text), re.M)
-        if made:
-            now = made[1]
-        elif path.startswith("data/"):  # a part of what another stage makes
+        if path not in made and path.startswith("data/"):  # a part of what another stage makes
             continue
-        else:
-            now = _hash(project / path)
-        if now != dep["md5"]:
+        if (made.get(path) or _hash(project / path)) != dep["md5"]:
             yield f"{path} changed"
-
-
-def _outputs(text: str) -> str:
-    return "".join(re.findall(r"^    outs:\n((?:    - .*\n(?:      .*\n)*)+)", text, re.MULTILINE))
 
 
 def _hash(path: Path) -> str:
@@ -93,4 +88,4 @@ def _hash(path: Path) -> str:
         files = [{"md5": _hash(one), "relpath": one.relative_to(path).as_posix()} for one in inside]
         listed = json.dumps(sorted(files, key=lambda one: tuple(one["relpath"].split("/"))), sort_keys=True)
         return f"{hashlib.md5(listed.encode(), usedforsecurity=False).hexdigest()}.dir"
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    return md5_of(path)

@@ -12,6 +12,7 @@ import dataframely as dy
 import polars as pl
 import pytest
 import small_project
+from small_project import flipped
 
 from rlhf_data import schemas
 from rlhf_data.errors import StorageError, TableError
@@ -20,12 +21,6 @@ from rlhf_data.sql.layout import TABLES
 from rlhf_data.storage import seals, tables
 
 FLIPS = 400
-
-
-def flipped(content: bytes, bit: int) -> bytes:
-    changed = bytearray(content)
-    changed[bit // 8] ^= 1 << bit % 8
-    return bytes(changed)
 
 
 def content_of(project: Path, schema: type[dy.Schema], tmp_path: Path) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from small_project import flipped
 
 from rlhf_data.errors import TableError
 from rlhf_data.schemas import Rewards
@@ -93,11 +94,7 @@ def test_no_part_that_changed_is_used() -> None:
     name = min(path.name for path in kept.iterdir())
     content, chance = (kept / name).read_bytes(), random.Random(0)
     cut = [content[:length] for length in range(0, len(content), 97)]
-    flips = []
-    for bit in chance.sample(range(8 * len(content)), 60):
-        flipped = bytearray(content)
-        flipped[bit // 8] ^= 1 << bit % 8
-        flips.append(bytes(flipped))
+    flips = [flipped(content, bit) for bit in chance.sample(range(8 * len(content)), 60)]
     for damaged in (*cut, *flips):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(kept, folder)
