@@ -84,7 +84,7 @@ def pair() -> None:
     said = tables.read(Path("data/generations/iter1"), Generations)
     scored = pairs.with_rewards(said, tables.read(Path("data/rewards/iter1.parquet"), Rewards))
     prompts = tables.read(Path("data/prompts/iter1.parquet"), Prompts)
-    found, _ = pairs.best_worst(scored, prompts, length_penalty=0.0, min_margin=0.0, drop_truncated=False)
+    found = pairs.best_worst(scored, prompts, length_penalty=0.0, min_margin=0.0, drop_truncated=False).pairs
     tables.write(found, Path("data/pairs/iter1.parquet"), Pairs)
 
 

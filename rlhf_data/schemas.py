@@ -45,13 +45,21 @@ class Preferences(dy.Schema):
 
 
 class Rejects(dy.Schema):
-    """One raw row that was dropped: `data/rejects/<source>.parquet`."""
+    """One raw record that was dropped: `data/rejects/<step>.parquet`; of ingest, prompts or reward_tests."""
 
     source = dy.String(primary_key=True)
     row = dy.UInt32(primary_key=True)
     rule = dy.String()
     detail = dy.String()
     raw = dy.String()  # the record, as JSON text
+
+
+class Extras(dy.Schema):
+    """Fields of a record that its source names as `extra`: `data/extras.parquet`, beside the rows it gave."""
+
+    source = dy.String(primary_key=True)
+    row = dy.UInt32(primary_key=True)
+    extra = dy.String()  # JSON: field → value, of those that are not null
 
 
 class Counts(dy.Schema):
@@ -76,7 +84,7 @@ class Lengths(dy.Schema):
 
 
 class MixRejects(dy.Schema):
-    """One comparison that a mix dropped: `data/rejects/mixes/<mix>.parquet`.
+    """One comparison that was dropped from a mix, or of it from the offline pairs: `data/rejects/{mixes,offline}`.
 
     Rejects count the records that ingest read, and these the comparisons that it gave: one record may give several,
     and several mixes may use one source. So each mix has its own account, `reports/mixes.csv`.
@@ -89,6 +97,30 @@ class MixRejects(dy.Schema):
     rule = dy.String()
     detail = dy.String()  # which other row, which evaluation item, or what was measured
     raw = dy.String()  # the comparison, as JSON text
+
+
+class PairRejects(dy.Schema):
+    """One response that is in no pair: `data/rejects/pairs/<iteration>.parquet`.
+
+    Its own fault stands first (`empty`, `truncated`), then what kept its prompt from a pair; of a prompt that made one,
+    the others lie `in_between`.
+    """
+
+    prompt_id = dy.String(primary_key=True)
+    sample = dy.UInt8(primary_key=True)  # type: ignore[assignment]  # as in Generations
+    iteration = dy.UInt8()
+    rule = dy.Enum(
+        [
+            "empty",
+            "truncated",
+            "too_few_usable",
+            "tie",
+            "same_response",
+            "small_margin",
+            "too_long_to_train",
+            "in_between",
+        ]
+    )
 
 
 class Instructions(dy.Schema):

@@ -12,7 +12,7 @@ from rlhf_data.sources import formats, raw
 from rlhf_data.storage import tables
 
 
-def main(mix: Path, out: Path, dropped: Path, counts: Path) -> None:
+def main(mix: Path, out: Path, rejects: Path, counts: Path) -> None:
     profile = params.load()
     section, seed = profile.benchmark_pairs, profile.seed
     own = tables.read(mix / "test.parquet", Preferences)
@@ -30,7 +30,7 @@ def main(mix: Path, out: Path, dropped: Path, counts: Path) -> None:
         tests.append(reward_tests.of_test(test, cleaned.table, named))
         ingested[name] = cleaned
     tables.write(reward_tests.all_tests(tests), out, RewardTests)
-    tables.write(pl.concat([Rejects.create_empty(), *(one.rejects for one in ingested.values())]), dropped, Rejects)
+    tables.write(pl.concat([Rejects.create_empty(), *(one.rejects for one in ingested.values())]), rejects, Rejects)
     tables.write(ingest_counts.counts(ingested), counts, Counts)
 
 

@@ -9,13 +9,13 @@ from rlhf_data import cli, hashing, params
 from rlhf_data.cleaning import decontamination, ingest, ingest_counts
 from rlhf_data.cleaning.instructions import decontaminated
 from rlhf_data.params.sources import WorldSource
-from rlhf_data.schemas import Counts, Instructions, Preferences, PromptPool, Rejects
+from rlhf_data.schemas import Counts, Extras, Instructions, Preferences, PromptPool, Rejects
 from rlhf_data.sources import formats, raw, readers
 from rlhf_data.storage import tables
 from rlhf_data.world import records as world
 
 
-def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, counts: Path) -> None:
+def main(preferences: Path, instructions: Path, pool: Path, extras: Path, rejects: Path, counts: Path) -> None:
     profile = params.load()
     section, seed = profile.ingest, profile.seed
     held_out = partial(hashing.is_held_out, share=profile.held_out, seed=seed)
@@ -47,7 +47,8 @@ def main(preferences: Path, instructions: Path, pool: Path, dropped: Path, count
     tables.write_parts(compared.items(), preferences, Preferences)
     tables.write(ingest_counts.of_kind(ingested, "instructions"), instructions, Instructions)
     tables.write(ingest_counts.of_kind(ingested, "prompts"), pool, PromptPool)
-    tables.write(ingest_counts.rejects(ingested), dropped, Rejects)
+    tables.write(ingest_counts.extras(ingested), extras, Extras)
+    tables.write(ingest_counts.rejects(ingested), rejects, Rejects)
     tables.write(ingest_counts.counts(ingested), counts, Counts)
 
 

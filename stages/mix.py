@@ -9,23 +9,23 @@ from rlhf_data.sources import readers
 from rlhf_data.storage import tables
 
 
-def main(preferences: Path, lengths: Path, out: Path, dropped: Path) -> None:
+def main(preferences: Path, lengths: Path, out: Path, rejects: Path) -> None:
     profile = params.load()
     rules, sets = profile.clean, profile.clean.contamination
     against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
     for line in decontamination.notes(against):
         print(line, flush=True)
     counted = mix_rules.with_tokens(tables.read(preferences, Preferences), tables.read(lengths, Lengths))
-    rejects = {}
+    dropped = {}
     for name, wanted in profile.mix.items():
         pairs = mixes.of_sources(counted, wanted.sources)
-        kept, rejects[name] = mix_rules.clean(pairs, rules, against, mix=name, seed=profile.seed)
+        kept, dropped[name] = mix_rules.clean(pairs, rules, against, mix=name, seed=profile.seed)
         made = mixes.mix(kept, wanted, held_out=profile.held_out, seed=profile.seed)
         for side, table in made._asdict().items():
             tables.write(table, out / name / f"{side}.parquet", Preferences)
         sizes = ", ".join(f"{side} {table.height}" for side, table in made._asdict().items())
-        print(f"{name}: {sizes} pairs, dropped {rejects[name].height}", flush=True)
-    tables.write_parts(rejects.items(), dropped, MixRejects)
+        print(f"{name}: {sizes} pairs, dropped {dropped[name].height}", flush=True)
+    tables.write_parts(dropped.items(), rejects, MixRejects)
 
 
 if __name__ == "__main__":

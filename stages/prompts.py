@@ -10,7 +10,7 @@ from rlhf_data.sources import readers
 from rlhf_data.storage import tables
 
 
-def main(pool: Path, tokenizer: Path, out: Path, dropped: Path) -> None:
+def main(pool: Path, tokenizer: Path, out: Path, rejects: Path) -> None:
     profile = params.load()
     section, rules, sets = profile.prompts, profile.clean, profile.clean.contamination
     against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
@@ -20,14 +20,14 @@ def main(pool: Path, tokenizer: Path, out: Path, dropped: Path) -> None:
     sizes |= {"dev": section.dev, "test": section.test}
     asked = tables.read(pool, PromptPool)
     counted = asked.with_columns(prompt_tokens=tokenizers.count(asked["prompt"], tokenizer))
-    usable, rejects = prompt_shards.usable(
+    usable, dropped = prompt_shards.usable(
         counted, max_tokens=section.max_tokens, against=against, near=rules.near_duplicates, seed=profile.seed
     )
     dealt = prompt_shards.deal(usable, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
 
     tables.write_parts(dealt.items(), out, Prompts)
-    tables.write(rejects, dropped, Rejects)
-    for name, table in {**dealt, "dropped": rejects}.items():
+    tables.write(dropped, rejects, Rejects)
+    for name, table in {**dealt, "dropped": dropped}.items():
         print(f"{name}: {table.height} prompts", f"of {sizes[name]} asked for" if name in sizes else "")
 
 

@@ -14,15 +14,15 @@ from rlhf_data.storage import reports, tables
 from rlhf_data.storage.atomic import atomically
 
 
-def main(counts: Path, made: Path, dropped: Path, table5: Path, report: Path, out: Path) -> None:
+def main(counts: Path, made: Path, rejects: Path, table5: Path, report: Path, out: Path) -> None:
     project, profile = params.project(), params.load()
     ingested, figures = tables.read(counts, Counts), reports.curve(table5)
-    rejects, found = tables.read_parts(dropped, MixRejects), []
+    dropped, found = tables.read_parts(rejects, MixRejects), []
     abouts = {name: formats.about(one.format) for name, one in profile.ingest.sources.items()}
     origins = mix_card.origins(profile.ingest.sources, abouts, seed=profile.seed)
     for name, wanted in profile.mix.items():
         sides = {side: tables.read(made / name / f"{side}.parquet", Preferences) for side in mixes.Mix._fields}
-        found.append(mix_counts.of_mix(name, wanted.sources, sides=sides, dropped=rejects[name], ingested=ingested))
+        found.append(mix_counts.of_mix(name, wanted.sources, sides=sides, dropped=dropped[name], ingested=ingested))
         card = mix_card.card(
             name, account=found[-1], origins=origins, figures=figures, wanted=wanted, rules=profile.clean,
             profile=project.profile, held_out=profile.held_out, seed=profile.seed,

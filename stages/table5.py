@@ -9,7 +9,7 @@ from rlhf_data.sources import formats
 from rlhf_data.storage import reports, tables
 
 
-def main(preferences: Path, lengths: Path, counts: Path, dropped: Path, report: Path) -> None:
+def main(preferences: Path, lengths: Path, counts: Path, rejects: Path, report: Path) -> None:
     profile = params.load()
     counted = tables.read_parts(lengths, Lengths)
     found = {
@@ -18,8 +18,8 @@ def main(preferences: Path, lengths: Path, counts: Path, dropped: Path, report: 
     }
     abouts = {source: formats.about(profile.ingest.sources[source].format) for source in found}
     table = table5.table(found, abouts)
-    ingested, rejects = tables.read(counts, Counts), tables.read(dropped, Rejects)
-    table5.refuse_others(table, profile.table5.complete, ingested=ingested, rejects=rejects, abouts=abouts)
+    ingested, dropped = tables.read(counts, Counts), tables.read(rejects, Rejects)
+    table5.refuse_others(table, profile.table5.complete, ingested=ingested, rejects=dropped, abouts=abouts)
     reports.write_csv(table, report)
 
 

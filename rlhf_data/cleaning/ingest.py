@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from rlhf_data.cleaning import rejects
+from rlhf_data.cleaning.extra import Carried
 from rlhf_data.cleaning.growing import Growing
 from rlhf_data.cleaning.pairing import Groups
 from rlhf_data.cleaning.unanswered import trimmed
@@ -25,7 +26,7 @@ from rlhf_data.cleaning.wanted import wanted
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import fraction
 from rlhf_data.params.sources import Source, WorldSource
-from rlhf_data.schemas import Rejects
+from rlhf_data.schemas import Extras, Rejects
 from rlhf_data.sources import formats, markup, unread
 from rlhf_data.sources.records import BadRecord, Prompt, Response, Row, texts
 
@@ -49,6 +50,7 @@ class Cleaned(NamedTuple):
     unread: Mapping[str, int] = MappingProxyType({})  # fields that were left unread: kept records that hold them
     markup: int = 0  # kept records with special tokens of a chat template in a text
     trimmed: int = 0  # records that lost the user's turns at their end
+    extras: pl.DataFrame = Extras.create_empty()  # of all records that have some, kept or not
 
 
 def of_source(
@@ -69,9 +71,12 @@ def of_source(
     """
     trim, lost = not isinstance(source, WorldSource) and source.trim_unanswered, Counter[str]()
     parse = partial(trimmed, parse, lost) if trim else parse
+    if not isinstance(source, WorldSource) and source.where:
+        parse = partial(wanted, parse, source.where)
+    carried = Carried(parse, () if isinstance(source, WorldSource) else source.extra, source=name)
     cleaned = clean(
         raw,
-        parse if isinstance(source, WorldSource) or not source.where else partial(wanted, parse, source.where),
+        carried,
         source=name,
         kind=source.kind,
         max_chars=max_chars,
@@ -81,7 +86,7 @@ def of_source(
         drop_markup=drop_markup,
     )
     refuse_nothing_kept(cleaned, name, source.format)
-    cleaned = cleaned._replace(trimmed=lost["records"])
+    cleaned = cleaned._replace(trimmed=lost["records"], extras=carried.frame())
     if not isinstance(source, WorldSource) and source.max_pairs_per_prompt is not None:
         cleaned = capped(cleaned, most=source.max_pairs_per_prompt, pick=source.pick, seed=seed)
     return cleaned

@@ -9,7 +9,7 @@ import polars as pl
 
 from rlhf_data.cleaning.validation import TABLES
 from rlhf_data.errors import TableError
-from rlhf_data.schemas import Counts
+from rlhf_data.schemas import Counts, Extras
 
 if TYPE_CHECKING:  # stages that count read no source
     from rlhf_data.cleaning.ingest import Cleaned
@@ -26,6 +26,12 @@ def of_kind(ingested: Mapping[str, Cleaned], kind: str) -> pl.DataFrame:
 def rejects(ingested: Mapping[str, Cleaned]) -> pl.DataFrame:
     """The dropped records of every source."""
     return pl.concat([cleaned.rejects for cleaned in ingested.values()])
+
+
+def extras(ingested: Mapping[str, Cleaned]) -> pl.DataFrame:
+    """The `Extras` of every source's records that gave a row; what a dropped one held stands in the rejects."""
+    kept = [one.extras.join(one.table, on=("source", "row"), how="semi") for one in ingested.values()]
+    return pl.concat([Extras.create_empty(), *kept])
 
 
 def counts(ingested: Mapping[str, Cleaned]) -> pl.DataFrame:
@@ -57,25 +63,22 @@ def notes(cleaned: Cleaned, source: str) -> list[str]:
     return lines
 
 
-def by_source(sources: Sequence[str], rejects: Sequence[pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """Every step's dropped rows, one table per source; a source without any has an empty one."""
-    dropped = pl.concat(rejects).sort("source", "row")
-    if unknown := sorted(set(dropped["source"]) - set(sources)):
-        raise TableError(f"rows of unknown sources were dropped: {', '.join(unknown)}")
-    return {source: dropped.filter(pl.col("source") == source) for source in sources}
-
-
-def report(ingested: pl.DataFrame, rejects: Mapping[str, pl.DataFrame], later: pl.DataFrame) -> pl.DataFrame:
+def report(ingested: pl.DataFrame, rejects: Sequence[pl.DataFrame], later: pl.DataFrame) -> pl.DataFrame:
     """`source`, `rule`, `rows`: what each rule dropped, and `kept` for the rows that stay.
 
     Beside the kept rows stand the fields that were left unread, and how many records hold markup (`Counts`).
 
-    `ingested` is `Counts`; `rejects` all that was dropped, by source; `later` the part of it that was kept by ingest
+    `ingested` is `Counts`; `rejects` what each step before dropped; `later` what was kept by ingest
     and dropped after. Rows are records, and a record of comparisons counts as kept once ingest has kept it: what the
     mixes then drop are comparisons, which `mix_counts` counts for each mix. Raises `TableError` unless kept
     and dropped add up to the rows read.
     """
-    dropped = pl.concat(rejects.values()).group_by("source", "rule").agg(rows=pl.len().cast(pl.Int64))
+    records = pl.concat([*rejects, later])
+    if unknown := sorted(set(records["source"]) - set(ingested["source"])):
+        raise TableError(f"rows of unknown sources were dropped: {', '.join(unknown)}")
+    if twice := records.select(pl.struct("source", "row").is_duplicated().sum()).item():
+        raise TableError(f"{twice} rejects are of records that another step dropped too\n  `dvc repro report_cleaning`")
+    dropped = records.group_by("source", "rule").agg(rows=pl.len().cast(pl.Int64))
     lost_later = later.group_by("source").agg(lost=pl.len().cast(pl.Int64))
     kept = ingested.join(lost_later, on="source", how="left", maintain_order="left").select(
         "source",

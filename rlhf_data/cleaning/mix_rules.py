@@ -6,20 +6,18 @@ three are about several sources: ingest has judged each source by itself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import polars as pl
 
+from rlhf_data.cleaning import rejects
 from rlhf_data.cleaning.decontamination import Evaluation
 from rlhf_data.cleaning.near_duplicates import repeats
 from rlhf_data.cleaning.rules import PLACE, Judge, contaminated, contents, nearest, screen
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import normal_forms
 from rlhf_data.params.cleaning import CleanParams, NearDuplicateParams
-from rlhf_data.schemas import MixRejects, Preferences
-
-SAID = ("prompt", "chosen", "rejected", "chosen_score", "rejected_score")  # what is kept of a dropped comparison
+from rlhf_data.schemas import Preferences
 
 
 def with_tokens(preferences: pl.DataFrame, lengths: pl.DataFrame) -> pl.DataFrame:
@@ -52,9 +50,7 @@ def clean(
     kept, dropped = screen(pairs, judges)
 
     _refuse_nothing_kept(kept, dropped, mix)
-    raw = [json.dumps(row, ensure_ascii=False) for row in dropped.select(SAID).to_dicts()]
-    rejects = dropped.with_columns(pl.Series("raw", raw, dtype=pl.String), mix=pl.lit(mix))
-    return kept.select(Preferences.column_names()), rejects.select(MixRejects.column_names())
+    return kept.select(Preferences.column_names()), rejects.of_pairs(dropped, mix=mix)
 
 
 def _small_margin(pairs: pl.DataFrame, least: Mapping[str, float]) -> pl.Series:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from rlhf_data.cleaning.validation import Values
+import polars as pl
+
+from rlhf_data.schemas import MixRejects
 from rlhf_data.sources.records import BadRecord
 
 RAW_CHARS = 20_000  # of a dropped record that are kept to look at
 DETAIL_CHARS = 500
+SAID = ("prompt", "chosen", "rejected", "chosen_score", "rejected_score")  # what is kept of a dropped comparison
 
 
-def row(bad: BadRecord, record: object) -> Values:
+def row(bad: BadRecord, record: object) -> dict[str, Any]:
     """The columns of rejects that say why a record was dropped, and what it was."""
     return of_text(bad, raw(record))
 
 
-def of_text(bad: BadRecord, text: str) -> Values:
+def of_text(bad: BadRecord, text: str) -> dict[str, Any]:
     """As `row`, of a record that is text already."""
     # a field's name may hold what no table can
     detail = bad.detail[:DETAIL_CHARS].encode(errors="backslashreplace").decode()
@@ -29,3 +33,10 @@ def raw(record: object) -> str:
         return json.dumps(record, default=str)[:RAW_CHARS]
     except (TypeError, ValueError, RecursionError):
         return json.dumps("the record cannot be written as JSON text, or is nested too deeply")
+
+
+def of_pairs(dropped: pl.DataFrame, *, mix: str) -> pl.DataFrame:
+    """Comparisons of a mix that were dropped, with their `rule` and `detail`, as `MixRejects`."""
+    texts = [json.dumps(one, ensure_ascii=False) for one in dropped.select(SAID).to_dicts()]
+    found = dropped.with_columns(pl.Series("raw", texts, dtype=pl.String), mix=pl.lit(mix))
+    return found.select(MixRejects.column_names())

@@ -21,26 +21,27 @@ REFERRED = ("prompt_id", "chosen", "rejected", "job")
 OFFLINE_NULLS = ("chosen_sample", "rejected_sample", "chosen_reward", "rejected_reward")
 
 
-def offline_pairs(mix: pl.DataFrame, *, pairs: int, fits: Fits) -> tuple[pl.DataFrame, int]:
+def offline_pairs(mix: pl.DataFrame, *, pairs: int, fits: Fits) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The first `pairs` comparisons of the mix, one per prompt, as pairs of iteration 0 (D_off of Algorithm 1).
 
-    Those that training would cut (`fits`) are left out (`too_long_to_train`); how many were, on the way to the last
-    pair, comes second. Raises `TableError` where the mix has too few.
+    Those that training would cut (`fits`) are left out; they come second, as far as the last pair. Raises
+    `TableError` where the mix has too few.
     """
     left = mix.unique("prompt_id", keep="first", maintain_order=True)
-    found, seen = left.clear(), 0
+    found, long, seen = left.clear(), left.clear(), 0
     while found.height < pairs and seen < left.height:
         some = left.slice(seen, pairs - found.height)
-        found = pl.concat([found, some.filter(fits(some))])
+        fitting = fits(some)
+        found, long = pl.concat([found, some.filter(fitting)]), pl.concat([long, some.filter(~fitting)])
         seen += some.height
     if found.height < pairs:
         raise TableError(
-            f"the mix has {found.height} prompts to train on, and {seen - found.height} with a pair beyond "
+            f"the mix has {found.height} prompts to train on, and {long.height} with a pair beyond "
             f"train_policy.max_length; offline_history.pairs asks for {pairs}"
         )
     nulls = {name: pl.lit(None, dtype=Pairs.create_empty().schema[name]) for name in OFFLINE_NULLS}
     columns = ("prompt_id", "prompt", "chosen", "rejected", "margin")
-    return found.select(*columns, iteration=pl.lit(0, dtype=pl.UInt8), **nulls), seen - found.height
+    return found.select(*columns, iteration=pl.lit(0, dtype=pl.UInt8), **nulls), long
 
 
 def referred(pairs: pl.DataFrame, *, job: str) -> pl.DataFrame:

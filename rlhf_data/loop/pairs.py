@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import content_id, normal_forms
+from rlhf_data.schemas import PairRejects
 
 IS_EMPTY = pl.col("response").str.strip_chars() == ""
 IS_TRUNCATED = pl.col("finish_reason") == "length"
 ROWS = 500_000  # responses that are in memory at once
-PAIRED, TOO_LONG = "paired", "too_long_to_train"
+PAIRED, TOO_LONG, UNANSWERED = "paired", "too_long_to_train", "not_answered"
 # Which pairs training can hold whole: of rows with both texts, and what is known of their tokens
 Fits = Callable[[pl.DataFrame], pl.Series]
-BESIDE = (
-    "chosen_chars",
-    "rejected_chars",
-    "chosen_said",
-    "rejected_said",
-    "responses",
-)  # columns of `ends` that no pair keeps
+BESIDE = ("chosen_chars", "rejected_chars", "chosen_said", "rejected_said", "responses")  # of `ends`, of no pair
+
+
+class Paired(NamedTuple):
+    """What became of scored responses: each is in a pair or in the rejects, with the rule that left it out."""
+
+    pairs: pl.DataFrame
+    rejects: pl.DataFrame  # `PairRejects`
+    prompts: Mapping[str, int]  # how many made a pair (`PAIRED`), and how many none, by rule
+    responses: Mapping[str, int]  # how many there are, and of them truncated and empty ones
 
 
 def with_rewards(generations: pl.DataFrame, rewards: pl.DataFrame) -> pl.DataFrame:
@@ -59,8 +63,8 @@ def best_worst(
     min_margin: float,
     drop_truncated: bool,
     fits: Fits | None = None,
-) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The pairs, and how many prompts made none, by reason.
+) -> Paired:
+    """The pairs, the responses that are in none, and how many prompts made none, by rule.
 
     Ranked by reward − length_penalty × chars (paper, eq. 9); equal ranks go by sample, lowest first. A prompt
     makes no pair when fewer than two of its responses can be used (`too_few_usable`: empty ones never, truncated ones
@@ -75,7 +79,37 @@ def best_worst(
     if fits is not None:
         judged = _without_long(judged, scored, prompts, fits)
     counts = dict(judged.group_by("reason").len().sort("reason").iter_rows())
-    return judged.filter(pl.col("reason") == PAIRED).drop("reason", *BESIDE), counts
+    rejects = _rejects(scored, judged, drop_truncated=drop_truncated)
+    pairs = judged.filter(pl.col("reason") == PAIRED).drop("reason", *BESIDE)
+    return Paired(pairs, rejects, counts, _counts(scored))
+
+
+def _counts(scored: pl.DataFrame) -> dict[str, int]:
+    return {
+        "responses": scored.height,
+        "truncated_responses": scored.filter(IS_TRUNCATED).height,
+        "empty_responses": scored.filter(IS_EMPTY).height,
+    }
+
+
+def _rejects(scored: pl.DataFrame, judged: pl.DataFrame, *, drop_truncated: bool) -> pl.DataFrame:
+    """The responses that are in no pair: by their own fault, by what kept their prompt from one, or as `in_between`."""
+    ends = judged.select("prompt_id", "reason", "chosen_sample", "rejected_sample")
+    rule = (
+        pl.when(IS_EMPTY)
+        .then(pl.lit("empty"))
+        .when(IS_TRUNCATED & drop_truncated)
+        .then(pl.lit("truncated"))
+        .when(pl.col("reason") != PAIRED)
+        .then(pl.col("reason"))
+        .otherwise(pl.lit("in_between"))
+    )
+    in_pair = (pl.col("reason") == PAIRED) & (
+        (pl.col("sample") == pl.col("chosen_sample")) | (pl.col("sample") == pl.col("rejected_sample"))
+    )
+    beside = scored.join(ends, on="prompt_id", validate="m:1")
+    found = beside.filter(~in_pair).with_columns(rule=rule.cast(PairRejects.create_empty().schema["rule"]))
+    return found.select(PairRejects.column_names()).sort("prompt_id", "sample")
 
 
 def _without_long(judged: pl.DataFrame, scored: pl.DataFrame, prompts: pl.DataFrame, fits: Fits) -> pl.DataFrame:
@@ -146,10 +180,11 @@ def in_parts(
     min_margin: float,
     drop_truncated: bool,
     fits: Fits | None = None,
-) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """`best_worst` of scored responses that come some prompts at a time, and the `summary` of it all.
+) -> Paired:
+    """`best_worst` of scored responses that come some prompts at a time.
 
-    Memory holds one part and the pairs. Raises `TableError` where two parts hold responses to the same prompt.
+    Memory holds one part, the pairs, and the keys of the rejects; prompts that nobody answered count as
+    `not_answered`. Raises `TableError` where two parts hold responses to the same prompt.
     """
     settings: dict[str, Any] = {
         "length_penalty": length_penalty,
@@ -157,7 +192,7 @@ def in_parts(
         "drop_truncated": drop_truncated,
         "fits": fits,
     }
-    found, reasons, counts = [], Counter[str](), Counter[str]()
+    made = []
     left = prompts.select("prompt_id", "prompt", *(["prompt_tokens"] if fits else []))
     for scored in parts:
         asked = left.join(scored, on="prompt_id", how="semi")
@@ -167,36 +202,17 @@ def in_parts(
                 "another part\n  `dvc repro` generates again"
             )
         left = left.join(asked, on="prompt_id", how="anti")
-        some, why = best_worst(scored, asked, **settings)
-        found.append(some)
-        reasons += Counter(why)
-        counts += Counter(_counts(scored))
-    if left.height:
-        reasons["too_few_usable"] += left.height  # not answered at all
-    pairs = pl.concat(found).sort("prompt_id")
-    return pairs, summary(pairs, dict(sorted(reasons.items())), counts)
+        made.append(best_worst(scored, asked, **settings))
+    return _together(made, unanswered=left.height)
 
 
-def _counts(scored: pl.DataFrame) -> dict[str, int]:
-    return {
-        "responses": scored.height,
-        "truncated_responses": scored.filter(IS_TRUNCATED).height,
-        "empty_responses": scored.filter(IS_EMPTY).height,
-    }
-
-
-def summary(found: pl.DataFrame, reasons: Mapping[str, int], counts: Mapping[str, int]) -> dict[str, Any]:
-    """What `reports/pair/<iteration>.json` says: prompts by what became of them, and what the pairs are like."""
-    return {
-        "prompts": sum(reasons.values()),
-        **{name: counts[name] for name in ("responses", "truncated_responses", "empty_responses")},
-        "pairs": found.height,
-        "unpaired": {reason: prompts for reason, prompts in reasons.items() if reason != PAIRED},
-        **{f"{name}_mean": _mean(found[name]) for name in ("margin", "chosen_reward", "rejected_reward")},
-        **{f"{side}_chars_mean": _mean(found[side].str.len_chars()) for side in ("chosen", "rejected")},
-    }
-
-
-def _mean(values: pl.Series) -> float | None:
-    mean = values.cast(pl.Float64).mean()
-    return round(mean, 6) if isinstance(mean, float) else None
+def _together(made: Iterable[Paired], *, unanswered: int) -> Paired:
+    pairs, rejects, prompts, responses = zip(*made, strict=True)
+    asked = sum(map(Counter, prompts), Counter({UNANSWERED: unanswered}))
+    answers = {name: sum(part[name] for part in responses) for name in responses[0]}
+    return Paired(
+        pl.concat(pairs).sort("prompt_id"),
+        pl.concat(rejects).sort("prompt_id", "sample"),
+        dict(sorted((+asked).items())),
+        answers,
+    )

@@ -42,6 +42,7 @@ class RecordSource:
     where: dict[str, Scalar | list[Scalar]] = Field(
         default_factory=dict
     )  # fields, and which of their values are wanted
+    extra: tuple[str, ...] = ()  # fields that are kept beside the rows, as `data/extras.parquet` (the view `extras`)
     max_pairs_per_prompt: Positive | None = None  # of the preferences; those beyond it are rejected
     pick: Literal["sampled", "first"] = "sampled"  # which of them stay: by hash, or in the order of the file
 

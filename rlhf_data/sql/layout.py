@@ -46,11 +46,15 @@ class Table:
 
 TABLES = {
     "preferences": Table("data/preferences/{source}.parquet", "Preferences"),
-    "rejects": Table("data/rejects/{source}.parquet", "Rejects"),
+    "rejects": Table("data/rejects/{step}.parquet", "Rejects"),
     "mix_rejects": Table("data/rejects/mixes/{mix}.parquet", "MixRejects"),
+    "offline_rejects": Table("data/rejects/offline/{mix}.parquet", "MixRejects"),
+    "pair_rejects": Table("data/rejects/pairs/{iteration}.parquet", "PairRejects"),
     "mixes": Table("data/mixes/{mix}/{side}.parquet", "Preferences"),
+    "extras": Table("data/extras.parquet", "Extras"),
     "lengths": Table("data/lengths/{source}.parquet", "Lengths"),
     "counts": Table("data/counts.parquet", "Counts"),
+    "test_counts": Table("data/test_counts.parquet", "Counts"),
     "instructions": Table("data/instructions/train.parquet", "Instructions"),
     "prompt_pool": Table("data/prompt_pool.parquet", "PromptPool"),
     "prompts": Table("data/prompts/{shard}.parquet", "Prompts"),

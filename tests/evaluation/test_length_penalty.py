@@ -39,9 +39,9 @@ def rows(seed: int) -> pl.DataFrame:
 def made(table: pl.DataFrame, penalty: float, min_margin: float, drop_truncated: bool) -> pl.DataFrame:
     asked: list[Message] = [{"role": "user", "content": "Is it?"}]
     prompts = table.select("prompt_id").unique().with_columns(prompt=pl.lit([asked]).list.first())
-    found, _ = pairs.best_worst(
+    found = pairs.best_worst(
         table, prompts, length_penalty=penalty, min_margin=min_margin, drop_truncated=drop_truncated
-    )
+    ).pairs
     chars = table.select("prompt_id", "sample", "response_chars")
     for side in ("chosen", "rejected"):
         theirs = chars.rename({"sample": f"{side}_sample", "response_chars": f"{side}_chars"})

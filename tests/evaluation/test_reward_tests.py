@@ -238,8 +238,8 @@ def prepared(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[pl.DataFram
     from stages import benchmark_pairs as stage
 
     monkeypatch.chdir(folder)
-    out, dropped = Path("data/reward_tests/pairs.parquet"), Path("data/dropped/reward_tests.parquet")
-    stage.main(Path("data/mixes/all"), out, dropped, Path("data/dropped/counts.parquet"))
+    out, dropped = Path("data/reward_tests/pairs.parquet"), Path("data/rejects/reward_tests.parquet")
+    stage.main(Path("data/mixes/all"), out, dropped, Path("data/test_counts.parquet"))
     return tables.read(out, RewardTests), tables.read(dropped, Rejects)
 
 

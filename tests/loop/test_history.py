@@ -57,7 +57,7 @@ def test_offline_pairs_are_the_first_of_each_prompt() -> None:
     nothing = dict.fromkeys(("chosen_sample", "rejected_sample", "chosen_reward", "rejected_reward"))
     shared = {"iteration": 0, "prompt": FISH, "margin": 1.5, **nothing}
     found, long = offline_pairs(MIX, pairs=2, fits=whole)
-    assert long == 0
+    assert long.is_empty()
     assert found.to_dicts() == [
         {"prompt_id": "b", "chosen": "A carp.", "rejected": "A whale."} | shared,
         {"prompt_id": "a", "chosen": "An eel.", "rejected": "A cow."} | shared,
@@ -84,7 +84,7 @@ def test_offline_pairs_that_training_would_cut_are_left_out_and_counted(
     pairs: int, ids: list[str], dropped: int
 ) -> None:
     found, long = offline_pairs(MIX, pairs=pairs, fits=without_a)
-    assert (found["prompt_id"].to_list(), long) == (ids, dropped)
+    assert (found["prompt_id"].to_list(), long["prompt_id"].to_list()) == (ids, ["a"][:dropped])
 
 
 def test_reference_log_probabilities_come_in_parts_and_are_joined_by_prompt() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import content_id
+from rlhf_data.loop.pair_counts import account, summary
 from rlhf_data.loop.pairs import best_worst, in_parts, with_rewards
-from rlhf_data.schemas import Generations, Pairs, Rewards
+from rlhf_data.schemas import Generations, PairRejects, Pairs, Rewards
 from rlhf_data.storage import tables
 
 PROMPT = [{"role": "user", "content": "Name a fish."}]
@@ -45,12 +46,14 @@ def pair(rows: list[Row], *, length_penalty: float = 0.0, min_margin: float = 0.
     table = pl.DataFrame(
         {"prompt_id": asked, "prompt": [PROMPT] * len(asked)}, schema_overrides={"prompt_id": pl.String}
     )
-    found, counts = best_worst(
+    made = best_worst(
         scored(rows), table, length_penalty=length_penalty, min_margin=min_margin, drop_truncated=drop_truncated
     )
-    assert sum(counts.values()) == len(asked)
-    assert counts.get("paired", 0) == found.height
-    return tables.check(found, Pairs, Path("pairs")).to_dicts(), counts
+    assert sum(made.prompts.values()) == len(asked)
+    assert made.prompts.get("paired", 0) == made.pairs.height
+    left_out = tables.check(made.rejects, PairRejects, Path("rejects"))
+    assert 2 * made.pairs.height + left_out.height == len(rows)
+    return tables.check(made.pairs, Pairs, Path("pairs")).to_dicts(), dict(made.prompts)
 
 
 def ends(rows: list[Row], **settings: Any) -> tuple[int, int]:
@@ -204,24 +207,29 @@ def test_summary() -> None:
     ]
     prompts = pl.DataFrame({"prompt_id": list("abcd"), "prompt": [PROMPT] * 4})
     table = scored(rows)
-    found, summary = in_parts([table[:3], table[3:]], prompts, **SETTINGS)
-    assert found.equals(best_worst(table, prompts, **SETTINGS)[0])
-    assert summary == {
+    made, whole = in_parts([table[:3], table[3:]], prompts, **SETTINGS), best_worst(table, prompts, **SETTINGS)
+    assert made.pairs.equals(whole.pairs)
+    assert made.rejects.equals(whole.rejects)
+    assert account(made) == (
+        "4 prompts: 2 pairs; 2 (not_answered 1, tie 1) made none; "
+        "of the responses 3 (tie 2, truncated 1) are in no pair"
+    )
+    assert summary(made) == {
         "prompts": 4,
         "responses": 7,
         "truncated_responses": 1,
         "empty_responses": 0,
         "pairs": 2,
-        "unpaired": {"tie": 1, "too_few_usable": 1},
+        "unpaired": {"not_answered": 1, "tie": 1},
         "margin_mean": 1.375,
         "chosen_reward_mean": 1.5,
         "rejected_reward_mean": 0.125,
         "chosen_chars_mean": 2.0,
         "rejected_chars_mean": 1.5,
     }
-    _, nothing = in_parts([table.clear()], prompts, **SETTINGS)
+    nothing = summary(in_parts([table.clear()], prompts, **SETTINGS))
     assert nothing["margin_mean"] is None
-    assert nothing["unpaired"] == {"too_few_usable": 4}
+    assert nothing["unpaired"] == {"not_answered": 4}
 
 
 @pytest.mark.parametrize("parts", [[slice(0, 1), slice(1, 3)], [slice(0, 2), slice(2, 3), slice(0, 2)]])
@@ -241,8 +249,28 @@ def test_a_pair_that_training_would_cut_is_dropped_by_name() -> None:
         assert pairs.select("chosen_tokens", "rejected_tokens").null_count().row(0) == (0, 0)
         return pairs["prompt_tokens"] < 10
 
-    found, counts = best_worst(rows, prompts, fits=fits, **settings)  # type: ignore[arg-type]
-    assert (found["prompt_id"].to_list(), counts) == (["a"], {"paired": 1, "too_long_to_train": 1})
-    assert found.columns == best_worst(rows, prompts, **settings)[0].columns  # type: ignore[arg-type]
-    _, summary = in_parts([rows], prompts, fits=fits, **settings)  # type: ignore[arg-type]
-    assert summary["unpaired"] == {"too_long_to_train": 1}
+    made = best_worst(rows, prompts, fits=fits, **settings)  # type: ignore[arg-type]
+    assert (made.pairs["prompt_id"].to_list(), made.prompts) == (["a"], {"paired": 1, "too_long_to_train": 1})
+    assert made.pairs.columns == best_worst(rows, prompts, **settings).pairs.columns  # type: ignore[arg-type]
+    assert made.rejects.select("prompt_id", "sample", "rule").rows() == [
+        ("b", 0, "too_long_to_train"), ("b", 1, "too_long_to_train"),
+    ]  # fmt: skip
+    in_steps = in_parts([rows], prompts, fits=fits, **settings)  # type: ignore[arg-type]
+    assert summary(in_steps)["unpaired"] == {"too_long_to_train": 1}
+
+
+def test_every_response_is_in_a_pair_or_left_out_by_its_rule() -> None:
+    rows: list[Row] = [
+        *EIGHT,
+        ("b", 0, " ", 1.0), ("b", 1, "A carp.", 1.0),
+        ("c", 0, "A carp.", 1.0), ("c", 1, " A carp.\n", 0.5),
+        ("d", 0, "A carp.", 1.0), ("d", 1, "An eel.", 0.95),
+    ]  # fmt: skip
+    prompts = pl.DataFrame({"prompt_id": list("abcd"), "prompt": [PROMPT] * 4})
+    made = best_worst(scored(rows), prompts, length_penalty=0.0, min_margin=0.1, drop_truncated=True)
+    assert made.rejects.select("prompt_id", "sample", "rule").rows() == [
+        *(("a", sample, "in_between") for sample in (0, 1, 3, 5, 6)), ("a", 7, "truncated"),
+        ("b", 0, "empty"), ("b", 1, "too_few_usable"),
+        ("c", 0, "same_response"), ("c", 1, "same_response"),
+        ("d", 0, "small_margin"), ("d", 1, "small_margin"),
+    ]  # fmt: skip

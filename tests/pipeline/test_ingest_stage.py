@@ -22,7 +22,7 @@ from rlhf_data.storage import tables
 from stages import ingest
 
 ROOT = Path(__file__).parents[2]
-OUTPUTS = {name: Path("data", name) for name in ("preferences", "instructions", "pool", "dropped", "counts")}
+OUTPUTS = {name: Path("data", name) for name in ("preferences", "instructions", "pool", "extras", "rejects", "counts")}
 WORLD = {
     "pairs": {"format": "world", "kind": "preferences", "rows": 5},
     "chats": {"format": "world", "kind": "instructions", "rows": 5},
@@ -58,7 +58,7 @@ def test_one_s_own_pairs_in_every_format_give_the_same_rows(project: Path) -> No
     counts = tables.read(OUTPUTS["counts"], Counts).filter(pl.col("source").str.starts_with("mine"))
     assert counts.select("raw", "kept", "rows").unique().rows() == [(10, 5, 5)]
     assert counts.height == 7
-    rejects = tables.read(OUTPUTS["dropped"], Rejects).filter(pl.col("source") == "mine_hub")
+    rejects = tables.read(OUTPUTS["rejects"], Rejects).filter(pl.col("source") == "mine_hub")
     assert rejects.select("row", "rule").rows() == [(n, "same_response") for n in (0, 2, 4, 6, 8)]
     for source in counts["source"]:
         pairs = tables.read(OUTPUTS["preferences"] / f"{source}.parquet", Preferences)
@@ -80,7 +80,7 @@ def test_one_s_own_conversations_and_a_cap(project: Path) -> None:
     ingest.main(**OUTPUTS)
 
     talked = tables.read(OUTPUTS["instructions"], Instructions).filter(pl.col("source") == "talks")
-    dropped = tables.read(OUTPUTS["dropped"], Rejects)
+    dropped = tables.read(OUTPUTS["rejects"], Rejects)
     # the rest has held-out prompts
     assert talked.height + dropped.filter(pl.col("source") == "talks", pl.col("rule") == "held_out_prompt").height == 40
     assert tables.read(OUTPUTS["preferences"] / "votes.parquet", Preferences)["row"].to_list() == [0, 1]

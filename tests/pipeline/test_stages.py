@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from rlhf_data import params
 from rlhf_data.errors import ParamsError, RlhfDataError, SourceError, TableError
-from rlhf_data.schemas import History, Preferences
+from rlhf_data.schemas import History, MixRejects, Preferences
 from rlhf_data.sources import readers
 from rlhf_data.storage import tables
 from stages import (
@@ -35,7 +35,8 @@ OUTPUTS = {
     "preferences": Path("data/preferences"),
     "instructions": Path("data/instructions/train.parquet"),
     "pool": Path("data/prompt_pool.parquet"),
-    "dropped": Path("data/dropped/ingest.parquet"),
+    "extras": Path("data/extras.parquet"),
+    "rejects": Path("data/rejects/ingest.parquet"),
     "counts": Path("data/counts.parquet"),
 }
 
@@ -105,7 +106,7 @@ def test_a_bad_parameter_stops_a_stage_before_it_reads(
     change(project, section, **values)
 
     with pytest.raises(ParamsError, match=said):
-        pair.main(*(project / "nowhere" for _ in range(6)))
+        pair.main(pair.Paths(*(project / "nowhere" for _ in range(7))))
 
 
 def test_a_missing_table_says_how_to_make_it(project: Path) -> None:
@@ -117,7 +118,7 @@ def test_an_absent_checkpoint_says_how_to_make_it(project: Path, tokenizer_dir: 
     change(project, "prompts", dev=2, test=2)
     change(project, "ingest", sources=WORLD)
     ingest.main(**OUTPUTS)
-    prompts.main(OUTPUTS["pool"], tokenizer_dir, Path("data/prompts"), Path("data/dropped/prompts.parquet"))
+    prompts.main(OUTPUTS["pool"], tokenizer_dir, Path("data/prompts"), Path("data/rejects/prompts.parquet"))
 
     with pytest.raises(RlhfDataError, match="dvc repro"):
         evaluate.main(
@@ -135,12 +136,12 @@ def test_a_prompt_longer_than_allowed_is_rejected_on_the_record(project: Path, t
     change(project, "prompts", max_tokens=12)
     ingest.main(**OUTPUTS)
 
-    prompts.main(OUTPUTS["pool"], tokenizer_dir, Path("data/prompts"), Path("data/dropped/prompts.parquet"))
+    prompts.main(OUTPUTS["pool"], tokenizer_dir, Path("data/prompts"), Path("data/rejects/prompts.parquet"))
 
     from rlhf_data.schemas import Prompts, Rejects
     from rlhf_data.storage import tables
 
-    dropped = tables.read(Path("data/dropped/prompts.parquet"), Rejects)
+    dropped = tables.read(Path("data/rejects/prompts.parquet"), Rejects)
     kept = tables.read(Path("data/prompts"), Prompts)
     assert dropped["rule"].unique().to_list() == ["prompt_too_long"]
     assert dropped.height + kept.height == 200
@@ -180,22 +181,22 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
 
     ingest.main(**OUTPUTS)
     lengths.main(OUTPUTS["preferences"], tokenizer_dir, data / "lengths")
-    mix.main(OUTPUTS["preferences"], data / "lengths", data / "mixes", data / "dropped/mixes")
-    prompts.main(OUTPUTS["pool"], tokenizer_dir, data / "prompts", data / "dropped/prompts.parquet")
+    mix.main(OUTPUTS["preferences"], data / "lengths", data / "mixes", data / "rejects/mixes")
+    prompts.main(OUTPUTS["pool"], tokenizer_dir, data / "prompts", data / "rejects/prompts.parquet")
     benchmark_pairs.main(
-        data / "mixes/all", data / "pairs.parquet", data / "tests.parquet", data / "test_counts.parquet"
+        data / "mixes/all", data / "pairs.parquet", data / "rejects/tests.parquet", data / "test_counts.parquet"
     )
-    report_cleaning.main(report_cleaning.Paths(
-        OUTPUTS["counts"], data / "test_counts.parquet", OUTPUTS["dropped"], data / "dropped/prompts.parquet",
-        data / "tests.parquet", data / "dropped/mixes", data / "rejects", reports / "cleaning.csv",
-    ))  # fmt: skip
-    table5.main(OUTPUTS["preferences"], data / "lengths", OUTPUTS["counts"], OUTPUTS["dropped"], reports / "table5.csv")
+    report_cleaning.main(
+        OUTPUTS["counts"], data / "test_counts.parquet", OUTPUTS["rejects"], data / "rejects/prompts.parquet",
+        data / "rejects/tests.parquet", reports / "cleaning.csv",
+    )  # fmt: skip
+    table5.main(OUTPUTS["preferences"], data / "lengths", OUTPUTS["counts"], OUTPUTS["rejects"], reports / "table5.csv")
     report_mixes.main(
-        OUTPUTS["counts"], data / "mixes", data / "dropped/mixes", reports / "table5.csv", reports / "mixes.csv",
+        OUTPUTS["counts"], data / "mixes", data / "rejects/mixes", reports / "table5.csv", reports / "mixes.csv",
         reports / "cards",
     )  # fmt: skip
 
-    for rejects in ("mixes/all", "asked"):
+    for rejects in ("mixes/all", "prompts"):
         found = pl.read_parquet(data / f"rejects/{rejects}.parquet")
         assert found.select("row", "rule", "detail").rows() == [
             (0, "contaminated", "mt_bench row 0, text 0: the same words")
@@ -209,7 +210,6 @@ def test_a_planted_evaluation_prompt_is_found_reported_and_removed(
     counted = pl.read_csv(reports / "cleaning.csv").select("source", "rule", "rows")
     assert ("asked", "contaminated", 1) in counted.rows()
     assert ("own.pairs", "kept", 2) in counted.rows()
-    assert (data / "rejects/own.pairs.parquet").exists()
     assert ("all", "mine", "contaminated", 1) in pl.read_csv(reports / "mixes.csv").rows()
     assert "| mine | hh_rlhf | pairs.jsonl | not pinned | MIT | human |" in (reports / "cards/all.md").read_text()
 
@@ -227,10 +227,12 @@ def test_offline_pairs_that_dpo_would_cut_are_left_out_and_counted(
     Path("mix").mkdir()
     tables.write(long.drop("n"), Path("mix/train.parquet"), Preferences)
 
-    offline_history.main(Path("mix"), policy_dir, Path("data/history/iter0"))
+    offline_history.main(Path("mix"), policy_dir, Path("data/history/iter0"), Path("data/rejects/offline.parquet"))
 
     found = tables.read(Path("data/history/iter0"), History)
     assert sorted(found["prompt_id"]) == sorted(some["prompt_id"][1:3])
+    dropped = tables.read(Path("data/rejects/offline.parquet"), MixRejects)
+    assert dropped.select("mix", "pair_id", "rule").rows() == [("mix", some["pair_id"][0], "too_long_to_train")]
     assert "2 offline pairs, dropped 1 (too_long_to_train)" in capsys.readouterr().out
 
 
@@ -248,7 +250,7 @@ def test_a_complete_source_with_other_counts_stops_table5_before_it_writes(proje
 
     with pytest.raises(TableError, match="mine: 1 prompts, published 115,092"):
         table5.main(
-            OUTPUTS["preferences"], project / "data/lengths", OUTPUTS["counts"], OUTPUTS["dropped"],
+            OUTPUTS["preferences"], project / "data/lengths", OUTPUTS["counts"], OUTPUTS["rejects"],
             project / "reports/table5.csv",
         )  # fmt: skip
 
@@ -262,9 +264,9 @@ def test_every_mix_of_the_profile_is_made(project: Path, tokenizer_dir: Path) ->
     ingest.main(**OUTPUTS)
     lengths.main(OUTPUTS["preferences"], tokenizer_dir, data / "lengths")
 
-    mix.main(OUTPUTS["preferences"], data / "lengths", data / "mixes", data / "dropped/mixes")
+    mix.main(OUTPUTS["preferences"], data / "lengths", data / "mixes", data / "rejects/mixes")
 
     some = {side: pl.read_parquet(data / f"mixes/some/{side}.parquet").height for side in ("train", "test", "unused")}
     assert 0 < some["train"] <= 5
     assert sum(some.values()) == pl.read_parquet(data / "preferences/pairs.parquet").height
-    assert sorted(path.stem for path in (data / "dropped/mixes").iterdir()) == ["all", "some"]
+    assert sorted(path.stem for path in (data / "rejects/mixes").iterdir()) == ["all", "some"]

@@ -17,7 +17,7 @@ from rlhf_data import schemas
 from rlhf_data.errors import StorageError, TableError
 from rlhf_data.sql import catalog, layout
 
-NO_TABLES = ("data/models", "data/dropped")  # models, and what report_cleaning makes rejects of
+NO_TABLES = ("data/models",)
 
 
 @pytest.fixture
