@@ -20,6 +20,7 @@ from rlhf_data.storage import git
 
 MODULES = {  # by the subcommand's name
     "sql": "sql",
+    "tables": "tables",
     "queries": "queries",
     "ask": "ask",
     "diff": "diff",

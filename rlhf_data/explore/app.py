@@ -19,6 +19,7 @@ from rlhf_data.explore import chart, choices, reading, views
 from rlhf_data.explore.questions import ROWS, Questions
 from rlhf_data.reports import templates
 from rlhf_data.reports.page import shown
+from rlhf_data.sql import dictionary
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -62,12 +63,14 @@ def build(project: Path, *, secret: str, port: int) -> Starlette:
 
     async def sql(request: Request) -> Response:
         query, at = request.query_params.get("query", "").strip(), request.query_params.get("at", "").strip()
-        answer, wrong = None, None
+        answer, wrong, there = None, None, []
         try:
+            there = await asyncio.to_thread(reading.tables, project, at or None)
             answer = await questions.answer(request, at or None, query) if query else None
         except RlhfDataError as error:
             wrong = str(error)
-        facts = {"query": query, "answer": answer, "wrong": wrong, "most": ROWS}
+        facts: dict[str, Any] = {"query": query, "answer": answer, "wrong": wrong, "most": ROWS}
+        facts |= {"tables": there, "examples": dictionary.EXAMPLES}
         return await asyncio.to_thread(page, request, "sql", 400 if wrong else 200, **facts)
 
     def failed(request: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlhf_data.errors import TableError
-from rlhf_data.sql import catalog, confined, statements
+from rlhf_data.sql import catalog, confined, dictionary, layout, statements
 from rlhf_data.storage import git, part_files
 
 if TYPE_CHECKING:
@@ -87,13 +87,13 @@ def _complete(tables: Database) -> set[str]:
     import polars as pl
 
     from rlhf_data import schemas
-    from rlhf_data.sql.layout import TABLES
 
     listed = tables.connection.execute("select view_name from duckdb_views() where schema_name = current_schema()")
     there = {row[0] for row in listed.fetchall()}
     for name in set(READ) - there:
-        empty = getattr(schemas, TABLES[name].schema).create_empty()
-        told = {column: pl.lit(None, pl.String) for column in TABLES[name].columns if column not in empty.columns}
+        table = layout.TABLES[name]
+        empty = getattr(schemas, table.schema).create_empty()
+        told = {column: pl.lit(None, pl.String) for column in table.columns if column not in empty.columns}
         tables.connection.from_arrow(empty.with_columns(**told).to_arrow()).create_view(name)
     return there
 
@@ -116,6 +116,15 @@ def rows(database: Database, name: str, **params: Any) -> list[dict[str, Any]]:
         answer = cursor.execute(_question(name), params)
         columns = [column[0] for column in answer.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
+
+
+def tables(project: Path, at: str | None) -> list[dictionary.Described]:
+    """What there is to ask: the tables and views that are there now, or at a revision."""
+    if at is not None:
+        git.refuse_odd(at)
+    held = catalog.located(project, at=at, fetch=False).held[catalog.NOW if at is None else at]
+    there = [name for name in layout.NAMES if name in held or set(layout.VIEWS.get(name, (name,))) <= set(held)]
+    return [dictionary.described(name) for name in there]
 
 
 def sql(project: Path, at: str | None, query: str, *, most: int, stop: Callable[[], bool] | None = None) -> Answer:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlhf_data.errors import StorageError, TableError
+from rlhf_data.sql import queries
 from rlhf_data.sql.layout import NAMES, TABLES, VIEWS, Told
 from rlhf_data.storage import revisions
 
@@ -100,16 +100,20 @@ def connect(
 def write(project: Path, path: Path) -> list[str]:
     """Puts a DuckDB database of views over the workspace's tables at `path`, and returns their names.
 
-    Its paths are absolute, so it opens from any folder, for as long as the project stays where it is.
+    Its paths are absolute, so it opens from any folder, for as long as the project stays where it is. Views and their
+    columns have comments that say what they mean.
     """
     import duckdb
 
+    from rlhf_data.sql import dictionary
     from rlhf_data.storage.atomic import atomically
 
     def save(partial: Path) -> None:
         with duckdb.connect(str(partial), config={"python_enable_replacements": False}) as db:
             _create(db, "main", _now(project, set(TABLES), parts=False), set(VIEWS), str)
             names.extend(row[0] for row in db.sql("select view_name from duckdb_views() where not internal").fetchall())
+            for name in names:
+                dictionary.comment(db, name)
 
     names: list[str] = []
     atomically(path, save)
@@ -167,14 +171,10 @@ def _create(
     for name in [*held, *views]:
         try:
             groups = {told: [url(path) for path in paths] for told, paths in held.get(name, {}).items()}
-            relation = _relation(db, groups) if groups else db.sql(_view(name))
+            relation = _relation(db, groups) if groups else db.sql(queries.view(name))
             relation.create_view(name)
         except duckdb.Error as error:
             raise TableError(f"{name} ({version}): cannot be read as one table: {error}") from error
-
-
-def _view(name: str) -> str:
-    return (files("rlhf_data.sql") / "views" / f"{name}.sql").read_text(encoding="utf8")
 
 
 def _relation(db: duckdb.DuckDBPyConnection, groups: dict[Told, list[str]]) -> duckdb.DuckDBPyRelation:

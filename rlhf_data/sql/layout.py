@@ -19,6 +19,7 @@ class Table:
 
     path: str
     schema: str  # its class in schemas.py, by name: importing that takes longer than most queries
+    about: str  # what one row is
     newest: bool = False  # each iteration's folder holds what was in the one before, so the last is the table
 
     @property
@@ -45,30 +46,57 @@ class Table:
 
 
 TABLES = {
-    "preferences": Table("data/preferences/{source}.parquet", "Preferences"),
-    "rejects": Table("data/rejects/{step}.parquet", "Rejects"),
-    "mix_rejects": Table("data/rejects/mixes/{mix}.parquet", "MixRejects"),
-    "offline_rejects": Table("data/rejects/offline/{mix}.parquet", "MixRejects"),
-    "pair_rejects": Table("data/rejects/pairs/{iteration}.parquet", "PairRejects"),
-    "mixes": Table("data/mixes/{mix}/{side}.parquet", "Preferences"),
-    "extras": Table("data/extras.parquet", "Extras"),
-    "lengths": Table("data/lengths/{source}.parquet", "Lengths"),
-    "counts": Table("data/counts.parquet", "Counts"),
-    "test_counts": Table("data/test_counts.parquet", "Counts"),
-    "instructions": Table("data/instructions/train.parquet", "Instructions"),
-    "prompt_pool": Table("data/prompt_pool.parquet", "PromptPool"),
-    "prompts": Table("data/prompts/{shard}.parquet", "Prompts"),
-    "generations": Table("data/generations/{iteration}/*.parquet", "Generations"),
-    "scores": Table("data/scores/{iteration}/{judge}.parquet", "Rewards"),
-    "rewards": Table("data/rewards/{iteration}.parquet", "Rewards"),
-    "pairs": Table("data/pairs/{iteration}.parquet", "Pairs"),
-    "history": Table("data/history/{iteration}/*.parquet", "History", newest=True),
-    "evaluations": Table("data/evaluations/{policy}.parquet", "Evaluations"),
-    "logprobs": Table("data/logprobs/{policy}.parquet", "LogProbabilities"),
-    "second_opinions": Table("data/second_opinions/{policy}.parquet", "SecondOpinions"),
-    "reward_tests": Table("data/reward_tests/pairs.parquet", "RewardTests"),
-    "verdicts": Table("data/reward_tests/{judge}.parquet", "Verdicts"),
+    "preferences": Table("data/preferences/{source}.parquet", "Preferences", "one comparison"),
+    "rejects": Table("data/rejects/{step}.parquet", "Rejects", "one raw record that was dropped, with the rule"),
+    "mix_rejects": Table(
+        "data/rejects/mixes/{mix}.parquet", "MixRejects", "one comparison that a mix dropped, with the rule"
+    ),
+    "offline_rejects": Table(
+        "data/rejects/offline/{mix}.parquet",
+        "MixRejects",
+        "one comparison of the mix that is no offline pair, with the rule",
+    ),
+    "pair_rejects": Table(
+        "data/rejects/pairs/{iteration}.parquet", "PairRejects", "one response that is in no pair, with the rule"
+    ),
+    "mixes": Table("data/mixes/{mix}/{side}.parquet", "Preferences", "one comparison of a mix"),
+    "extras": Table("data/extras.parquet", "Extras", "one record's fields that its source names as `extra`"),
+    "lengths": Table("data/lengths/{source}.parquet", "Lengths", "one comparison's tokens"),
+    "counts": Table("data/counts.parquet", "Counts", "one source: records read and kept, rows they gave"),
+    "test_counts": Table("data/test_counts.parquet", "Counts", "as `counts`, of the benchmarks' comparisons"),
+    "instructions": Table("data/instructions/train.parquet", "Instructions", "one SFT conversation"),
+    "prompt_pool": Table("data/prompt_pool.parquet", "PromptPool", "one prompt before it is dealt to a shard"),
+    "prompts": Table("data/prompts/{shard}.parquet", "Prompts", "one prompt"),
+    "generations": Table("data/generations/{iteration}/*.parquet", "Generations", "one response"),
+    "scores": Table("data/scores/{iteration}/{judge}.parquet", "Rewards", "one judge's reward for a response"),
+    "rewards": Table("data/rewards/{iteration}.parquet", "Rewards", "the reward of a response that pairs are made by"),
+    "pairs": Table("data/pairs/{iteration}.parquet", "Pairs", "one DPO pair"),
+    "history": Table(
+        "data/history/{iteration}/*.parquet",
+        "History",
+        "one pair of the iterations so far; the view is the last iteration's",
+        newest=True,
+    ),
+    "evaluations": Table(
+        "data/evaluations/{policy}.parquet", "Evaluations", "one held-out prompt answered by a policy"
+    ),
+    "logprobs": Table(
+        "data/logprobs/{policy}.parquet",
+        "LogProbabilities",
+        "one test response's log-probabilities under its policy and π₀",
+    ),
+    "second_opinions": Table(
+        "data/second_opinions/{policy}.parquet",
+        "SecondOpinions",
+        "the second judge on a policy's test answer against π₀'s",
+    ),
+    "reward_tests": Table("data/reward_tests/pairs.parquet", "RewardTests", "one comparison that judges are tested on"),
+    "verdicts": Table("data/reward_tests/{judge}.parquet", "Verdicts", "one judge's verdict on such a comparison"),
 }
 LITERAL = {table.path for table in TABLES.values() if not table.columns}  # no other table's, whatever its pattern says
+VIEW_ROWS = {
+    "scored": "one response with its reward, its rank and its prompt",
+    "paired": "one pair, with what is known of both responses",
+}
 VIEWS = {"scored": ("generations", "rewards", "prompts"), "paired": ("pairs", "generations")}  # sql/views/<name>.sql
 NAMES = (*TABLES, *VIEWS)

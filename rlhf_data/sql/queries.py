@@ -54,6 +54,11 @@ def text(name: str) -> str:
     return (FOLDER / f"{name}.sql").read_text(encoding="utf8")
 
 
+def view(name: str) -> str:
+    """The SQL of a view that joins tables."""
+    return (FOLDER / "views" / f"{name}.sql").read_text(encoding="utf8")
+
+
 def _globs(source: Source) -> list[str]:
     sources = [source] if isinstance(source, Path | str) else source
     return [str(one / part_files.PATTERN) if isinstance(one, Path) and one.is_dir() else str(one) for one in sources]

@@ -96,6 +96,20 @@ def server(project: Path) -> Iterator[str]:
         process.terminate()
 
 
+def test_a_kept_address_is_the_same_at_the_next_start(project: Path) -> None:
+    code = "from rlhf_data.commands import main; main()"
+    command = [sys.executable, "-c", code, "explore", "--keep", "--project", str(project)]
+    addresses = []
+    for _ in range(2):
+        with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            addresses.append(next(line.strip() for line in process.stdout if "http://" in line))
+            with urllib.request.urlopen(addresses[0]) as answer:
+                assert answer.status == 200
+            process.terminate()
+    assert addresses[0] == addresses[1]
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
@@ -264,6 +278,17 @@ class TestSql:
         assert page.locator("#answer th").all_inner_texts() == ["iteration", "rows"]
         assert page.locator("#answer td").all_inner_texts() == ["1", "96", "2", "6"]
 
+    def test_tables_columns_and_questions_stand_beside(self, page: Page) -> None:
+        page.goto("sql")
+        listed = page.locator("aside details summary code").all_inner_texts()
+        assert {"generations", "rewards", "pairs", "evaluations", "scored", "paired"} <= set(listed)
+        assert "verdicts" not in listed  # which this project has not
+        page.locator("summary", has_text="one DPO pair").click()
+        assert "margin" in page.locator("details[open] dl").inner_text()
+        page.get_by_role("link", name="The same test prompt, answered by each policy").click()
+        page.locator("#answer").wait_for()
+        assert page.locator("#answer td:nth-child(2)").all_inner_texts()[:2] == ["iter0", "iter1"]
+
     @pytest.mark.parametrize(
         ("query", "said"),
         [
@@ -280,6 +305,20 @@ class TestSql:
         wrong = page.locator("#wrong").inner_text()
         assert said in wrong
         assert "\n" not in wrong
+
+
+@needs_chromium
+def test_filters_fold_on_a_phone_and_stay_as_they_were_left(page: Page) -> None:
+    page.goto("./")
+    assert page.locator("#part").is_visible()
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("./?part=iter1")
+    assert not page.locator("#part").is_visible()
+    page.locator("#fold summary").click()
+    page.locator("#order").select_option("longest")
+    page.wait_for_url("**order=longest**")
+    page.wait_for_function("() => !document.querySelector('main[aria-busy]')")
+    assert page.locator("#part").is_visible()
 
 
 @needs_chromium

@@ -2,6 +2,16 @@
 // scroll and focus stay, and a drag over the chart chooses a range.
 "use strict";
 
+const narrow = matchMedia("(max-width: 56rem)");
+let open = !narrow.matches; // whether the filters are unfolded: what the reader last chose, on a phone closed at first
+
+function fold() {
+  const filters = document.getElementById("fold");
+  if (!filters) return;
+  filters.open = open;
+  filters.addEventListener("toggle", () => { open = filters.open; });
+}
+
 let asking = new AbortController();
 let awaited = null; // the address that is being fetched: Enter in a changed field says the same twice
 
@@ -25,6 +35,7 @@ async function swap(address, keep = true) {
   if (keep && active?.id && active.matches("input")) next.getElementById(active.id)?.replaceWith(active); // being typed in
   const side = document.getElementById("side")?.scrollTop;
   for (const one of [".top", "main"]) document.querySelector(one).replaceWith(next.querySelector(one));
+  fold();
   document.title = next.title;
   if (keep) history.pushState(null, "", address);
   if (side) document.getElementById("side")?.scrollTo(0, side);
@@ -60,6 +71,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form?.requestSubmit();
 });
 addEventListener("popstate", () => swap(location.href, false));
+
+fold();
 
 // The chart: a rectangle of it, dragged or a cell, to characters and reward, and these to the form's fields
 let start = null;
