@@ -14,12 +14,13 @@ import inspect
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from rlhf_data.errors import RlhfDataError
-from rlhf_data.storage import inputs, locks, why
+from rlhf_data.storage import inputs, locks, times, why
 
 LOCKS = Path("data/.journal/locks")
 
@@ -40,11 +41,14 @@ def run(main: Callable[..., None]) -> None:
     try:
         with locks.held(LOCKS / hashlib.sha256(command.encode()).hexdigest()[:16], f"`{' '.join(sys.argv)}`"):
             stage = Path(inspect.getfile(main)).stem
-            if locks.is_first() and (running := os.environ.get("DVC_STAGE")):
-                print(why.line(running.rpartition(":")[2], sys.argv[1:]), flush=True)
-            read = inputs.look(stage)  # before the stage reads it
+            running = os.environ.get("DVC_STAGE", "").rpartition(":")[2] if locks.is_first() else ""
+            if running:
+                print(why.line(running, sys.argv[1:]), flush=True)
+            started, read = time.monotonic(), inputs.look(stage)  # before the stage reads it
             main(**arguments)
             inputs.record(stage, read)
+            if running:
+                times.record(running, time.monotonic() - started)
     except RlhfDataError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:

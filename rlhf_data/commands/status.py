@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,19 @@ from rlhf_data import params
 from rlhf_data.commands.projects import Project
 from rlhf_data.errors import StorageError
 from rlhf_data.params import merging, yaml_text
-from rlhf_data.storage import why
+from rlhf_data.storage import part_files, times, why
 
 PROFILE = "profile"  # the stage that writes the values in force, which are known without it
 FRESH, STALE, AFTER = "fresh", "stale", "after"
+KEPT = {  # tables of which each row is kept by what decided it, by stage; {} are the parts of its name behind @
+    "generate": "data/generations/{}",
+    "score": "data/scores/{}/{}.parquet",
+    "history": "data/history/{}",
+    "evaluate": "data/evaluations/{}.parquet",
+    "logprobs": "data/logprobs/{}.parquet",
+    "judge_policy": "data/second_opinions/{}.parquet",
+    "benchmark_judge": "data/reward_tests/{}.parquet",
+}
 MOST = 3  # reasons that are said
 
 
@@ -24,11 +33,35 @@ def main(project: Project) -> None:
     stale: values, inputs or outputs are not those of the last run. after: an earlier stage is stale, and if its output
     stays the same this one does not run.
     """
-    found = states(project)
+    found, taken = states(project), times.taken(project)
     for state, stages, reason in grouped(found):
-        print(f"{state:<6} {stages}{f': {reason}' if reason else ''}")
+        print(f"{state:<6} {stages}{f': {reason}' if reason else ''}{beside(project, state, stages, taken)}")
     counts = [f"{sum(state == one for state, _ in found.values())} {one}" for one in (FRESH, STALE, AFTER)]
-    print(", ".join(counts))
+    due = sum(taken.get(stage, 0) for stage, (state, _) in found.items() if state != FRESH)
+    print(", ".join(counts) + (f"; what is not fresh took {times.spoken(due)} when it last ran here" if due else ""))
+
+
+def beside(project: Path, state: str, stages: str, taken: Mapping[str, float]) -> str:
+    """How long stages of a line took, and the rows that they have: each is reused if what decided it is the same."""
+    kind, _, items = stages.partition("@")
+    names = [f"{kind}@{item}" for item in items.split(", ")] if items else [kind]
+    said = [times.spoken(sum(taken.get(name, 0) for name in names))] if any(name in taken for name in names) else []
+    if state != FRESH and (rows := sum(_rows(project, kind, name.rpartition("@")[2]) for name in names)):
+        said.append(f"up to {rows:,} rows to reuse")
+    return f" [{', '.join(said)}]" if said else ""
+
+
+def _rows(project: Path, kind: str, item: str) -> int:
+    """Rows of an output whose rows are kept by what decided them; 0 of others, and of what cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    at = project / KEPT[kind].format(*item.partition("-")[::2]) if kind in KEPT else project / "nothing"
+    files = sorted(at.glob(part_files.PATTERN)) if at.is_dir() else [at]
+    try:
+        return sum(pq.ParquetFile(file).metadata.num_rows for file in files)
+    except (OSError, pa.ArrowException):
+        return 0
 
 
 def states(project: Path) -> dict[str, tuple[str, str]]:

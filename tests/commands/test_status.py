@@ -11,6 +11,7 @@ from small_project import command
 
 from rlhf_data.commands import status
 from rlhf_data.errors import StorageError
+from rlhf_data.storage import times
 
 
 @pytest.fixture
@@ -36,6 +37,21 @@ def test_an_output_that_is_absent_or_another(project: Path) -> None:
     lines = told(project)
     assert "stale  generate@iter1: its output is absent" in lines
     assert "stale  pair@iter1: its data/pairs/iter1.parquet is modified" in lines
+
+
+def test_time_and_rows_stand_beside(project: Path) -> None:
+    for stage, seconds in {"generate@iter1": 75.0, "pair@iter1": 2.0}.items():
+        path = project / times.FOLDER / f"{stage}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'{{"seconds": {seconds}}}')
+    (project / "data/pairs/iter1.parquet").unlink()
+    lines = told(project)
+    assert "stale  pair@iter1: its output is absent [2 s]" in lines
+    assert "fresh  generate@iter1 [1 min 15 s]" in lines
+    assert lines[-1].endswith("; what is not fresh took 2 s when it last ran here")
+    beside = status.beside(project, "stale", "generate@iter1, iter2", times.taken(project))
+    assert beside == " [1 min 15 s, up to 96 rows to reuse]"
+    assert status.beside(project, "after", "score@iter1-reward", {}) == ""
 
 
 def test_without_dvc(tmp_path: Path) -> None:
