@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from rlhf_data import cli, params
 from rlhf_data.evaluation import selection
+from rlhf_data.reports import provenance
 from rlhf_data.reports.page import Run, render
 from rlhf_data.schemas import Evaluations, Prompts
 from rlhf_data.sql import queries
@@ -21,6 +22,7 @@ class Paths(NamedTuple):
     training: Path
     cleaning: Path
     reward: Path
+    judges: Path
     length_bias: Path
     length_penalty: Path
     hacking: Path
@@ -44,11 +46,15 @@ def main(at: Paths) -> None:
     parts["rewards"], parts["pairs"] = ([one / f"{t}.parquet" for t in iterations] for one in (at.rewards, at.pairs))
     run = Run(
         profile=project.profile,
+        made=provenance.made(),
+        scored_by=profile.combine_rewards.name,
+        second_judge=project.second_judge,
         samples=profile.generate.samples,
         chosen=best,
         policies=policies,
         training=reports.curves(at.training, [*project.policies, "reward"]),
         reward=reports.figure(at.reward),
+        judges=reports.curve(at.judges),
         iterations=queries.run("iterations", parts),
         length_bias=reports.figures(at.length_bias, iterations),
         length_maps={t: (at.length_bias / f"{t}.svg").read_text(encoding="utf8") for t in iterations},

@@ -137,6 +137,11 @@ class CombineRewardsParams:
             raise ValueError("ensemble says how several different judges count, and is null for one")
         return self
 
+    @property
+    def name(self) -> str:
+        """As the rewards name who gave them."""
+        return f"{self.ensemble}({', '.join(self.judges)})" if self.ensemble else self.judges[0]
+
 
 @section
 class BenchmarkPairsParams:

@@ -6,7 +6,7 @@ colour scheme. Null cells are left out: a figure that is unknown is not 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
@@ -36,7 +36,8 @@ HACKING = (
     ("preference", "Second judge: P(better than π₀'s)", 0.5),
 )
 MEASURES = ("loss", "learning_rate", "grad_norm", "accuracy", "margin", "token_accuracy")
-SHOWN = 4  # measures of one training, the first in the order above that it has
+LINES = ("#2f80c9", "#d9822b", "#2a9d76", "#bf4f9d", "#8a6fd1", "#c9a227")  # of trainings, in their order
+SIZE = 12  # of every text, in pixels
 
 
 class Figure(NamedTuple):
@@ -57,29 +58,41 @@ def hacking(table: pl.DataFrame) -> list[Figure]:
     return [_panel(table, *panel) for panel in HACKING if table[panel[0]].drop_nulls().len()]
 
 
-def training(curves: Mapping[str, pl.DataFrame]) -> list[Figure]:
-    """One chart per training, of up to four of its measures by step."""
+def training(curves: Mapping[str, pl.DataFrame], groups: Mapping[str, Sequence[str]]) -> dict[str, list[Figure]]:
+    """By group of trainings: one chart per measure that one of them has, with a line for each training, by step."""
+    found: dict[str, list[Figure]] = {}
+    for title, names in groups.items():
+        for measure in MEASURES:
+            logged = {
+                name: curves[name].drop_nulls(measure).select("step", pl.col(measure).cast(pl.Float64))
+                for name in names
+                if name in curves and measure in curves[name].columns
+            }
+            if logged := {name: curve for name, curve in logged.items() if curve.height}:
+                found.setdefault(title, []).append(_curves(measure, logged))
+    return found
+
+
+def _curves(measure: str, logged: Mapping[str, pl.DataFrame]) -> Figure:
     import altair as alt
 
-    figures = []
-    for name, curve in curves.items():
-        shown = [m for m in MEASURES if m in curve.columns and curve[m].drop_nulls().len()][:SHOWN]
-        if not shown:  # a training too short to log anything
-            continue
-        panels = [
-            alt.Chart(values(curve.drop_nulls(measure), "step", measure), title=measure.replace("_", " "))
-            .mark_line(color=MAIN, strokeWidth=1.5)
-            .encode(
-                x=alt.X("step:Q", title=None, axis=alt.Axis(tickCount=4)),
-                y=alt.Y(f"{measure}:Q", title=None, axis=alt.Axis(tickCount=4), scale=alt.Scale(zero=False)),
-            )
-            .properties(width=150, height=90)
-            for measure in shown
-        ]
-        last = ", ".join(f"{m.replace('_', ' ')} {curve[m].drop_nulls()[-1]:.3g}" for m in shown)
-        title = f"Training of {name}"
-        figures.append(Figure(title, f"{title}: {last} at the last step.", drawn(alt.concat(*panels, columns=2))))
-    return figures
+    title, names = measure.replace("_", " ").capitalize(), list(logged)
+    table = pl.concat([curve.with_columns(training=pl.lit(name)) for name, curve in logged.items()])
+    legend = alt.Legend(orient="bottom") if len(names) > 1 else None
+    lines = (
+        alt.Chart(values(table, "step", measure, "training"))
+        .mark_line(strokeWidth=1.5)
+        .encode(
+            x=alt.X("step:Q", title="step", axis=alt.Axis(tickCount=4)),
+            y=alt.Y(f"{measure}:Q", title=None, axis=alt.Axis(tickCount=4), scale=alt.Scale(zero=False)),
+            color=alt.Color("training:N", title=None, sort=None, legend=legend).scale(
+                domain=names, range=[LINES[place % len(LINES)] for place in range(len(names))]
+            ),
+        )
+        .properties(width=230, height=140)
+    )
+    last = ", ".join(f"{name} {curve[measure][-1]:.3g}" for name, curve in logged.items())
+    return Figure(title, f"{title}: {last} at the last step.", drawn(lines))
 
 
 def cleaning(table: pl.DataFrame) -> Figure:
@@ -147,12 +160,12 @@ def drawn(chart: Any) -> str:
     import altair as alt
     import vl_convert
 
-    text = {"labelColor": INK, "titleColor": INK}
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": SIZE, "titleFontSize": SIZE}
     spec = (
         chart.configure(background="transparent", font="sans-serif", padding=4)
         .configure_axis(**text, gridColor=GRID, domainColor=GRID, tickColor=GRID)
         .configure_legend(**text)
-        .configure_title(color=INK, fontWeight="normal", fontSize=11, anchor="start")
+        .configure_title(color=INK, fontWeight="normal", fontSize=SIZE, anchor="start")
         .configure_view(stroke=None)
         .to_json()
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from rlhf_data.reports.charts import INK, Figure, drawn, values
+from rlhf_data.reports.charts import INK, SIZE, Figure, drawn, values
 
 RAMP = ("#d3e4f5", "#0b3c74")
 MEAN = "#d9822b"
@@ -16,7 +16,7 @@ WIDTH, ROW = 300, 20
 
 
 def heatmap(cells: pl.DataFrame, summary: Mapping[str, Mapping[str, Any]], *, title: str) -> Figure:
-    """One heatmap per judge, side by side (paper, Figure 3); the dark line is 0, the orange one the mean over prompts.
+    """One heatmap per judge, one below the other (Figure 3); the dark line is 0, the orange one the mean over prompts.
 
     `cells` and `summary` are those of `length_bias.py`. A judge none of whose correlations is defined is named, and has
     an empty frame.
@@ -30,43 +30,46 @@ def heatmap(cells: pl.DataFrame, summary: Mapping[str, Mapping[str, Any]], *, ti
         legend=alt.Legend(title="prompts", gradientLength=120, tickCount=4),
     )
     maps = [_map(cells.filter(pl.col("judge") == judge), judge, found, colour) for judge, found in summary.items()]
-    return Figure(title, alt_text(title, summary), drawn(alt.hconcat(*maps, spacing=24).resolve_scale(y="independent")))
+    return Figure(title, alt_text(title, summary), drawn(alt.vconcat(*maps, spacing=24).resolve_scale(y="independent")))
 
 
-def penalties(sweeps: Mapping[str, pl.DataFrame], in_use: float) -> list[Figure]:
-    """One chart per iteration: the chosen and the rejected length by length penalty; a rule marks the one in use."""
+def penalties(sweeps: Mapping[str, pl.DataFrame], in_use: float) -> Figure:
+    """The chosen and the rejected length by length penalty, of all iterations; a rule marks the one in use."""
     import altair as alt
 
-    figures = []
-    for iteration, sweep in sweeps.items():
-        lengths = sweep.rename({"chosen_chars": "chosen", "rejected_chars": "rejected"}).unpivot(
-            ["chosen", "rejected"], index="length_penalty", variable_name="response", value_name="characters"
-        )
-        x = alt.X("length_penalty:Q", title="λ, reward per character", axis=alt.Axis(tickCount=4))
-        colour = alt.Color(
-            "response:N",
-            title=None,
-            scale=alt.Scale(domain=["chosen", "rejected"], range=[CHOSEN, REJECTED]),
-            legend=alt.Legend(orient="bottom"),
-        )
-        lines = (
-            alt.Chart(values(lengths.drop_nulls(), "length_penalty", "response", "characters"))
-            .mark_line(strokeWidth=1.5)
-            .encode(x=x, y=alt.Y("characters:Q", title="mean length, characters"), color=colour)
-        )
-        now = alt.Chart(values(pl.DataFrame({"length_penalty": [in_use]}), "length_penalty"))
-        rule = now.mark_rule(color=INK, strokeDash=[4, 3]).encode(x=x)
-        title = f"Lengths of the pairs by length penalty, {iteration}"
-        known = sweep.drop_nulls("chosen_chars")
-        said = "no penalty makes a pair"
-        if known.height:
-            said = "; ".join(
-                f"λ {one['length_penalty']:.3g}: chosen {one['chosen_chars']:.0f}, rejected {one['rejected_chars']:.0f}"
-                for one in known[[0, -1]].iter_rows(named=True)
-            )
-        chart = drawn(alt.layer(lines, rule).properties(width=230, height=150))
-        figures.append(Figure(title, f"{title}: {said}. The one in use is {in_use:.3g}.", chart))
-    return figures
+    lengths = pl.concat(
+        sweep.rename({"chosen_chars": "chosen", "rejected_chars": "rejected"})
+        .unpivot(["chosen", "rejected"], index="length_penalty", variable_name="response", value_name="characters")
+        .with_columns(iteration=pl.lit(iteration), characters=pl.col("characters").cast(pl.Float64))
+        for iteration, sweep in sweeps.items()
+    )
+    x = alt.X("length_penalty:Q", title="λ, reward per character", axis=alt.Axis(tickCount=4))
+    legend, names = alt.Legend(orient="bottom"), list(sweeps)
+    colour = alt.Color("response:N", title=None, legend=legend).scale(
+        domain=["chosen", "rejected"], range=[CHOSEN, REJECTED]
+    )
+    dash = alt.StrokeDash("iteration:N", title=None, sort=None, legend=legend).scale(domain=names)
+    lines = (
+        alt.Chart(values(lengths.drop_nulls(), "length_penalty", "response", "characters", "iteration"))
+        .mark_line(strokeWidth=1.5)
+        .encode(x=x, y=alt.Y("characters:Q", title="mean length, characters"), color=colour, strokeDash=dash)
+    )
+    now = alt.Chart(values(pl.DataFrame({"length_penalty": [in_use]}), "length_penalty"))
+    rule = now.mark_rule(color=INK, strokeWidth=2).encode(x=x)
+    title = "Lengths of the pairs by length penalty"
+    said = "; ".join(f"{iteration} {_lengths(sweep)}" for iteration, sweep in sweeps.items())
+    chart = drawn(alt.layer(lines, rule).properties(width=300, height=190))
+    return Figure(title, f"{title}: {said}. The one in use is {in_use:.3g}.", chart)
+
+
+def _lengths(sweep: pl.DataFrame) -> str:
+    known = sweep.drop_nulls("chosen_chars")
+    if not known.height:
+        return "no penalty makes a pair"
+    return ", ".join(
+        f"λ {one['length_penalty']:.3g} chosen {one['chosen_chars']:.0f} and rejected {one['rejected_chars']:.0f}"
+        for one in known[[0, -1]].iter_rows(named=True)
+    )
 
 
 def alt_text(title: str, summary: Mapping[str, Mapping[str, Any]]) -> str:
@@ -95,7 +98,7 @@ def _map(cells: pl.DataFrame, judge: str, found: Mapping[str, Any], colour: Any)
     lines: list[Any] = [_line(0.0, INK, 1)]
     if (mean := found["length_correlation"]) is not None:
         lines.append(_line(mean, MEAN, 2))
-    heading = alt.TitleParams(judge, subtitle=_said(found), subtitleColor=INK, subtitleFontSize=10)
+    heading = alt.TitleParams(judge, subtitle=_said(found), subtitleColor=INK, subtitleFontSize=SIZE)
     return alt.layer(squares, *lines).properties(width=WIDTH, height=alt.Step(ROW), title=heading)
 
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from rlhf_data.evaluation import length_bias as bias
 from rlhf_data.reports import charts, length_charts, templates
+from rlhf_data.reports.provenance import Made
 
 UNKNOWN = "–"
 
@@ -58,6 +59,16 @@ LENGTH_BIAS = (
     Column("longest_wins", "Longest wins", "share"),
     Column("longest_by_chance", "By chance", "share"),
     Column("balancing_penalty", "λ that balances", "penalty"),
+)
+JUDGES = (
+    Column("judge", "Judge", "text"),
+    Column("test", "Test", "text"),
+    Column("pairs", "Pairs", "count"),
+    Column("accuracy", "Accuracy", "share"),
+    Column("consistency", "Same in both orders", "share"),
+    Column("prefers_longer", "Prefers the longer", "share"),
+    Column("prefers_first", "Prefers the first shown", "share"),
+    Column("no_verdict", "No verdict", "count"),
 )
 HACKING = (
     Column("policy", "Policy", "text"),
@@ -107,11 +118,15 @@ class Run:
     """What a page shows of a run: the reports' values, and answers to two queries."""
 
     profile: str
+    made: Made
+    scored_by: str  # whose rewards make pairs
+    second_judge: str  # that no policy is trained on
     samples: int  # responses per prompt
     chosen: Mapping[str, Any]  # reports/chosen.json
     policies: pl.DataFrame  # reports/policies.csv, π₀ first
     training: Mapping[str, pl.DataFrame]  # the log of each training
     reward: Mapping[str, Any]  # reports/reward.json
+    judges: pl.DataFrame  # reports/reward_tests.csv
     iterations: pl.DataFrame  # the answer to the query `iterations`
     length_bias: Mapping[str, Mapping[str, Mapping[str, Any]]]  # reports/length_bias, by iteration
     length_maps: Mapping[str, str]  # its heatmaps as SVG texts, by iteration
@@ -132,6 +147,9 @@ def render(run: Run) -> str:
     drifted = run.hacking.to_dicts()
     return environment.get_template("page.html.jinja").render(
         profile=run.profile,
+        made=run.made,
+        scored_by=run.scored_by,
+        second_judge=run.second_judge,
         samples=run.samples,
         chosen=run.chosen,
         base=policies[0],
@@ -141,14 +159,16 @@ def render(run: Run) -> str:
         ),
         kl=next((row["kl"] for row in drifted if row["policy"] == run.chosen["policy"]), None),
         policy_charts=charts.policies(run.policies),
-        training_charts=charts.training(run.training),
+        training_charts=charts.training(run.training, _groups(run)),
         reward=run.reward,
+        judges=(judged := run.judges.filter(pl.col("subset").is_null(), pl.col("category").is_null()).to_dicts()),
+        judge_columns=known(JUDGES, judged),
         iterations=run.iterations.to_dicts(),
         iteration_columns=ITERATIONS,
         length_bias=bias.table(run.length_bias),
         length_bias_columns=LENGTH_BIAS,
         length_bias_charts=[_heatmap(name, run.length_bias[name], svg) for name, svg in run.length_maps.items()],
-        penalty_charts=length_charts.penalties(run.length_penalties, run.length_penalty),
+        penalty_chart=length_charts.penalties(run.length_penalties, run.length_penalty),
         hacking=drifted,
         hacking_columns=known(HACKING, drifted),
         hacking_charts=charts.hacking(run.hacking),
@@ -158,6 +178,11 @@ def render(run: Run) -> str:
         answers=run.answers.to_dicts(),
         examples=run.examples.to_dicts(),
     )
+
+
+def _groups(run: Run) -> dict[str, list[str]]:
+    base, *later = run.policies["policy"]
+    return {f"SFT of π₀ ({base})": [base], "Reward model": ["reward"], "DPO of each iteration": later}
 
 
 def known(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> list[Column]:

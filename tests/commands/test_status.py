@@ -50,7 +50,7 @@ def test_time_and_rows_stand_beside(project: Path) -> None:
     assert "fresh  generate@iter1 [1 min 15 s]" in lines
     assert lines[-1].endswith("; what is not fresh took 2 s when it last ran here")
     beside = status.beside(project, "stale", "generate@iter1, iter2", times.taken(project))
-    assert beside == " [1 min 15 s, up to 96 rows to reuse]"
+    assert beside == " [1 min 15 s, up to 104 rows to reuse]"
     assert status.beside(project, "after", "score@iter1-reward", {}) == ""
 
 

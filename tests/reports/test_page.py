@@ -6,6 +6,7 @@ import base64
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,23 @@ import pytest
 from rlhf_data.evaluation import selection
 from rlhf_data.reports import charts, length_charts
 from rlhf_data.reports.page import Run, data_uri, render
+from rlhf_data.reports.provenance import Made
 
 SCRIPT = "<script>window.hacked=1</script><script>document.title='hacked'</script>"
 IMAGE = """<img src=x onerror="document.title='hacked'"><img src=x onerror=window.hacked=1>"""
 RESPONSE = f"  Two spaces,\n\na blank line &amp; {SCRIPT}"
 RULE = f'"><svg onload=alert(1)>{SCRIPT}'
+
+
+JUDGED = pl.DataFrame(
+    [
+        {"judge": judge, "test": "held_out", "category": of, "subset": of, "pairs": 100, "accuracy": accuracy,
+         "accuracy_low": accuracy - 0.0625, "accuracy_high": accuracy + 0.0625, "consistency": None, "ties": 0,
+         "no_verdict": 0, "prefers_longer": 0.625, "prefers_first": None}
+        for judge, accuracy in {"reward": 0.75, "longer wins": 0.5}.items() for of in (None, "zoo")
+    ],
+    schema_overrides={"consistency": pl.Float64, "prefers_first": pl.Float64},
+)  # fmt: skip
 
 
 class Parsed(HTMLParser):
@@ -99,11 +112,15 @@ def page(**changes: Any) -> str:
     }  # fmt: skip
     values = {
         "profile": "tiny",
+        "made": Made("2026-01-02 03:04 UTC", "0123456789", "a machine, 2 cores", "18 min"),
+        "scored_by": "reward",
+        "second_judge": "preference",
         "samples": 8,
         "chosen": selection.chosen(figures, changes.pop("select_by", "gold_reward")),
         "policies": selection.policies(figures),
         "training": {"iter0": pl.DataFrame({"step": [1, 2], "loss": [1.0, None], "margin": [None, None]})},
         "reward": {"accuracy": 0.73125, "accuracy_ceiling": 0.85, "pairs": 4000},
+        "judges": JUDGED,
         "iterations": pl.DataFrame({"iteration": [1], **rates, **paired}),
         "length_bias": {"iter1": {"<b>judge</b>": bias(None), "reward": bias(0.25)}},
         "length_maps": {"iter1": "<svg></svg>"},
@@ -177,7 +194,7 @@ def test_figures_bear_sensible_digits() -> None:
     assert "wins 75.0% of the prompts by gold reward, ties half (95% interval 70.0% to 80.0%)" in text
     assert "On 1,200 test prompts" in text
     assert "reward −0.250 · 6,000 characters" in text
-    assert "Accuracy 73.1% on 4,000 held-out pairs. Noise in the labels allows at most 85.0%" in text
+    assert "accuracy 73.1% on 4,000 held-out pairs. Noise in the labels allows at most 85.0%" in text
 
 
 def test_answers_to_the_same_prompts_come_first() -> None:
@@ -231,11 +248,10 @@ def test_judges_and_policies_are_held_against_length_and_hacking() -> None:
 
 
 def test_a_penalty_that_makes_no_pair_is_not_drawn() -> None:
-    (drawn,) = length_charts.penalties({"iter1": sweep([None, 40.0])}, 0.01)
-    (empty,) = length_charts.penalties({"iter1": sweep([None, None])}, 0.01)
+    drawn = length_charts.penalties({"iter1": sweep([None, 40.0]), "iter2": sweep([None, None])}, 0.01)
 
-    assert "λ 0.01: chosen 40, rejected 40; λ 0.01: chosen 40" in drawn.alt
-    assert "no penalty makes a pair. The one in use is 0.01." in empty.alt
+    assert "iter1 λ 0.01 chosen 40 and rejected 40, λ 0.01 chosen 40" in drawn.alt
+    assert "iter2 no penalty makes a pair. The one in use is 0.01." in drawn.alt
     assert [one.title for one in charts.hacking(hacking(gold=[None, None]))] == [
         "KL to π₀, nats per answer", "Reward (the proxy)", "Second judge: P(better than π₀'s)"
     ]  # fmt: skip
@@ -254,7 +270,42 @@ def test_an_unknown_figure_is_not_drawn() -> None:
 
 
 def test_a_training_that_logged_nothing_draws_nothing() -> None:
-    assert charts.training({"iter0": pl.DataFrame({"step": [], "loss": []})}) == []
+    empty = pl.DataFrame({"step": [], "loss": []})
+    assert charts.training({"iter0": empty}, {"SFT": ["iter0"], "DPO": ["iter1"]}) == {}
+
+
+def test_trainings_of_a_group_share_a_chart_for_each_measure() -> None:
+    curves = {
+        name: pl.DataFrame({"step": [1, 2], "loss": [1.0, last], "margin": [None, last], "accuracy": [None, None]})
+        for name, last in {"iter1": 0.5, "iter2": 0.25}.items()
+    }
+    (found,) = charts.training(curves, {"DPO": ["iter1", "iter2", "iter3"]}).values()
+    assert [(one.title, one.alt) for one in found] == [
+        ("Loss", "Loss: iter1 0.5, iter2 0.25 at the last step."),
+        ("Margin", "Margin: iter1 0.5, iter2 0.25 at the last step."),
+    ]
+    assert found[0].svg.count('aria-roledescription="line mark"') == 2
+
+
+@pytest.mark.parametrize("name", ["policies", "hacking", "training", "penalties"])
+def test_every_text_of_a_chart_has_twelve_pixels(name: str) -> None:
+    curve = pl.DataFrame({"step": [1, 2], "loss": [1.0, 2.0]})
+    draw: dict[str, Callable[[], list[charts.Figure]]] = {
+        "policies": lambda: charts.policies(selection.policies({"iter0": figure(0.25, gain=0.0)})),
+        "hacking": lambda: charts.hacking(hacking(gold=[0.25, 0.5])),
+        "training": lambda: charts.training({"a": curve, "b": curve}, {"x": ["a", "b"]})["x"],
+        "penalties": lambda: [length_charts.penalties({"iter1": sweep([None, 40.0])}, 0.01)],
+    }
+    drawn = draw[name]()
+    sizes = {size for one in drawn for size in re.findall(r'font-size="?:? ?([\d.]+)px', one.svg)}
+    assert sizes == {"12"}
+
+
+def test_where_a_page_comes_from_is_said() -> None:
+    text = " ".join(Parsed(page()).text.split())
+    assert "rewards by reward, second judge preference" in text
+    assert "Made 2026-01-02 03:04 UTC from commit 0123456789 on a machine, 2 cores; its stages ran for 18 min" in text
+    assert "rewardheld_out10075.0% 68.8% to 81.2%62.5%0 longer wins" in text
 
 
 def test_charts_follow_the_colour_scheme() -> None:
