@@ -37,6 +37,7 @@ def run(main: Callable[..., None]) -> None:
         for name, kind in _parameters(main).items()
     }
     signal.signal(signal.SIGTERM, _interrupt)
+    _quieten()
     command = " ".join([inspect.getfile(main), *sys.argv[1:]])  # which names the outputs
     try:
         with locks.held(LOCKS / hashlib.sha256(command.encode()).hexdigest()[:16], f"`{' '.join(sys.argv)}`"):
@@ -48,12 +49,20 @@ def run(main: Callable[..., None]) -> None:
             main(**arguments)
             inputs.record(stage, read)
             if running:
-                times.record(running, time.monotonic() - started)
+                times.record(running, seconds := time.monotonic() - started)
+                print(f"{running}: done in {times.spoken(seconds)}", flush=True)
     except RlhfDataError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, and `dvc repro` goes on from there", file=sys.stderr)
         sys.exit(130)
+
+
+def _quieten() -> None:
+    """Of what libraries say: no notes for who calls them, and in a log a bar a minute; the environment may differ."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_MININTERVAL", "60")
 
 
 def flags(main: Callable[..., None]) -> dict[str, type]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rlhf_data import cli
+from rlhf_data.storage import times
 
 ROOT = Path(__file__).parents[1]
 STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
@@ -40,7 +41,7 @@ if __name__ == "__main__":
 '''
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     (folder / "script.py").write_text(SCRIPT)
     return subprocess.Popen(
         [sys.executable, folder / "script.py", *arguments],
@@ -49,7 +50,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf8"},
+        env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf8", **environment},
     )
 
 
@@ -63,6 +64,18 @@ def test_parameters_are_flags_of_their_types(tmp_path: Path) -> None:
     done = run(tmp_path, "--rows", "2", "--iteration", "iter1", "--reward-model", "data/models/reward")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{Path('data/models/reward')!r} 'iter1' 2\n"
+
+
+def test_a_stage_that_dvc_runs_says_why_and_how_long(tmp_path: Path) -> None:
+    (tmp_path / "dvc.yaml").touch()
+    arguments = ("--rows", "2", "--iteration", "iter1", "--reward-model", "x")
+    with start(tmp_path, *arguments, DVC_STAGE=f"{tmp_path}/dvc.yaml:pair@iter1") as process:
+        output, errors = process.communicate()
+    why, _, done = output.splitlines()
+    assert errors == ""
+    assert why.startswith("pair@iter1: ")
+    assert done == "pair@iter1: done in 0 s"
+    assert times.taken(tmp_path)["pair@iter1"] < 5
 
 
 @pytest.mark.parametrize(
@@ -110,7 +123,19 @@ def test_help_of_every_stage(name: str, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_a_stage_away_from_the_root(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "stages.offline_history", "--mix", "data/mixes/all", "--reference", "a", "--out", "b"],
+        [
+            sys.executable,
+            "-m",
+            "stages.offline_history",
+            "--mix",
+            "data/mixes/all",
+            "--reference",
+            "a",
+            "--out",
+            "b",
+            "--rejects",
+            "c",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
