@@ -30,6 +30,7 @@ ELSEWHERE = {  # commands that are not run here, each with the reason
     "dvc push --remote bucket": "needs the bucket; tests/sharing/test_remotes.py pushes to a server",
     "dvc plots show": "needs the plots of a run; tests/pipeline/test_reruns.py",
     "dvc metrics diff": "needs the reports of a run; tests/pipeline/test_reruns.py",
+    "dvc metrics show reports/evaluate/*.json": "the same",
     "rlhf-data explore": "serves until it is stopped; tests/explore/test_explore.py",
     "rlhf-data doctor": "tells of this machine; tests/commands/test_command_doctor.py",
 }

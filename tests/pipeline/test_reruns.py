@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import pytest
@@ -79,27 +80,50 @@ def test_what_python_and_desktops_leave_beside_code_and_tables_runs_nothing(clon
     assert stages_run(dvc(clone, "repro")) == []
 
 
-def test_a_length_penalty_spares_what_it_cannot_change_and_comes_back_from_the_run_cache(project: Path) -> None:
-    before = pl.read_parquet(project / "data/pairs/iter1.parquet")
-    set_param(project, "pair", "length_penalty", 0.5)
-    output = dvc(project, "repro", "train_policy@iter1")
+class Changed(NamedTuple):
+    """What another length penalty does to a project, which is then as it was."""
 
-    same = before.join(
-        pl.read_parquet(project / "data/pairs/iter1.parquet"), on=["prompt_id", "chosen", "rejected"]
-    ).height
-    assert 0 < same < before.height
-    assert rows_of(output)["history-iter1"][1] == same  # log-probabilities of pairs that stay are not computed again
-    assert stages_run(output) == ["pair@iter1", "history@iter1", "train_policy@iter1"]
-    assert "reports/pair/iter1.json" in dvc(project, "metrics", "diff")
-    assert (project / "dvc_plots/index.html").as_uri() in dvc(project, "plots", "show", "reports/train/iter1.csv")
-    stale = set(json.loads(dvc(project, "status", "--json")))  # what the whole pipeline would run now
-    assert {"generate@iter2", "evaluate@iter1", "pair@iter2"} <= stale
+    before: pl.DataFrame  # the pairs of iteration 1
+    after: pl.DataFrame
+    output: str  # of `dvc repro train_policy@iter1`
+    files: list[bytes]  # what is made of `CHANGED`
+    metrics: str
+    plots: str
+    stale: set[str]  # what the whole pipeline would run then
+    back: list[str]  # stages that run once the old penalty is back
+
+
+CHANGED = ("data/pairs/iter1.parquet", "data/history/iter1/iter1.parquet", "data/models/iter1/model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def changed(project: Path) -> Changed:
+    pairs = project / "data/pairs/iter1.parquet"
+    before = pl.read_parquet(pairs)
+    set_param(project, "pair", "length_penalty", 0.4)
+    output = dvc(project, "repro", "train_policy@iter1")
+    found = (pl.read_parquet(pairs), output, [(project / path).read_bytes() for path in CHANGED])
+    metrics, plots = dvc(project, "metrics", "diff"), dvc(project, "plots", "show", "reports/train/iter1.csv")
+    stale = set(json.loads(dvc(project, "status", "--json")))
+    set_param(project, "pair", "length_penalty", 0.01)
+    return Changed(before, *found, metrics, plots, stale, stages_run(dvc(project, "repro")))
+
+
+def test_a_length_penalty_spares_what_it_cannot_change_and_comes_back_from_the_run_cache(
+    project: Path, changed: Changed
+) -> None:
+    same = changed.before.join(changed.after, on=["prompt_id", "chosen", "rejected"]).height
+    assert 0 < same < changed.before.height
+    # log-probabilities of pairs that stay are not computed again
+    assert rows_of(changed.output)["history-iter1"][1] == same
+    assert stages_run(changed.output) == ["pair@iter1", "history@iter1", "train_policy@iter1"]
+    assert "reports/pair/iter1.json" in changed.metrics
+    assert (project / "dvc_plots/index.html").as_uri() in changed.plots
+    assert {"generate@iter2", "evaluate@iter1", "pair@iter2"} <= changed.stale
     upstream = {"ingest", "mix", "tokenizer", "prompts", "train_sft", "train_reward", "train_preference"}
     upstream |= {"offline_history", "generate@iter1", "score@iter1-reward", "combine_rewards@iter1", "evaluate@iter0"}
-    assert not stale & upstream
-
-    set_param(project, "pair", "length_penalty", 0.01)
-    assert stages_run(dvc(project, "repro")) == []
+    assert not changed.stale & upstream
+    assert changed.back == []
 
 
 def test_more_prompts_cost_what_is_new_even_in_a_clone_that_has_pulled_nothing(
@@ -145,24 +169,12 @@ def test_training_settings_compute_no_log_probability_again(project: Path) -> No
     assert stages_run(dvc(project, "repro")) == []
 
 
-CHANGED = ("data/pairs/iter1.parquet", "data/history/iter1/iter1.parquet", "data/models/iter1/model.safetensors")
-
-
-@pytest.fixture(scope="module")
-def changed(small_project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """What a changed length penalty makes of `CHANGED`, undisturbed."""
-    other = copied(small_project, tmp_path_factory.mktemp("changed"))
-    set_param(other, "pair", "length_penalty", 0.4)
-    dvc(other, "repro", "train_policy@iter1")
-    return [(other / path).read_bytes() for path in CHANGED]
-
-
 def statuses(folder: Path) -> list[str]:
     told = subprocess.run(["rlhf-data", "status"], cwd=folder, env=ENVIRONMENT, text=True, stdout=-1, check=True)
-    return told.stdout.splitlines()
+    return [line.partition(" [")[0] for line in told.stdout.splitlines()]  # without times, which differ
 
 
-def test_two_repros_at_once_end_as_one(small_project: Path, tmp_path: Path, changed: list[bytes]) -> None:
+def test_two_repros_at_once_end_as_one(small_project: Path, tmp_path: Path, changed: Changed) -> None:
     other = copied(small_project, tmp_path)
     assert statuses(other)[-1].endswith(" fresh, 0 stale, 0 after")
     set_param(other, "pair", "length_penalty", 0.4)
@@ -181,11 +193,11 @@ def test_two_repros_at_once_end_as_one(small_project: Path, tmp_path: Path, chan
         assert "Traceback" not in words
         assert status == 0 or any(one in words for one in ("is busy", "Unable to acquire lock", "another process"))
     dvc(other, "repro", "train_policy@iter1")
-    assert [(other / path).read_bytes() for path in CHANGED] == changed
+    assert [(other / path).read_bytes() for path in CHANGED] == changed.files
     assert json.loads(dvc(other, "status", "--json", "train_policy@iter1")) == {}
 
 
-def test_a_clock_that_goes_back(small_project: Path, tmp_path: Path, changed: list[bytes]) -> None:
+def test_a_clock_that_goes_back(small_project: Path, tmp_path: Path, changed: Changed) -> None:
     other = copied(small_project, tmp_path)
     for number, path in enumerate(sorted(one for one in other.rglob("*") if one.is_file() and ".git" not in one.parts)):
         os.utime(path, (4102444800 - number,) * 2)  # 2100: all that is written from now on is older
@@ -197,7 +209,7 @@ def test_a_clock_that_goes_back(small_project: Path, tmp_path: Path, changed: li
     assert "\nhistory@iter1: data/pairs/iter1.parquet changed\n" in output
     assert stages_run(output) == ["pair@iter1", "history@iter1", "train_policy@iter1"]
     assert rows_of(output)["history-iter1"][1] > 0
-    assert [(other / path).read_bytes() for path in CHANGED] == changed
+    assert [(other / path).read_bytes() for path in CHANGED] == changed.files
 
 
 def test_a_history_of_another_reference_is_refused(small_project: Path, tmp_path: Path) -> None:
