@@ -160,7 +160,7 @@ def drawn(chart: Any) -> str:
     import altair as alt
     import vl_convert
 
-    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": SIZE, "titleFontSize": SIZE}
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": SIZE, "titleFontSize": SIZE, "titleFontWeight": "normal"}
     spec = (
         chart.configure(background="transparent", font="sans-serif", padding=4)
         .configure_axis(**text, gridColor=GRID, domainColor=GRID, tickColor=GRID)
