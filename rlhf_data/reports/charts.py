@@ -160,7 +160,8 @@ def drawn(chart: Any) -> str:
     import altair as alt
     import vl_convert
 
-    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": SIZE, "titleFontSize": SIZE, "titleFontWeight": "normal"}
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": SIZE, "titleFontSize": SIZE}
+    text["titleFontWeight"] = "normal"
     spec = (
         chart.configure(background="transparent", font="sans-serif", padding=4)
         .configure_axis(**text, gridColor=GRID, domainColor=GRID, tickColor=GRID)
