@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 from rlhf_data import cli, params
 from rlhf_data.evaluation import selection
-from rlhf_data.reports import provenance
 from rlhf_data.reports.page import Run, render
 from rlhf_data.schemas import Evaluations, Prompts
 from rlhf_data.sql import queries
-from rlhf_data.storage import reports, tables
+from rlhf_data.storage import provenance, reports, tables
 from rlhf_data.storage.atomic import atomically
 
 

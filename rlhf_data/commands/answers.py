@@ -151,7 +151,7 @@ def _answer(
     with statements.answered(tables, statement, values, scratch=path.parent) as answer:
         if written is Format.TABLE:
             with path.open("w", encoding="utf8") as file, contextlib.redirect_stdout(file):
-                answer.show(max_rows=limit, max_width=shutil.get_terminal_size().columns)
+                answer.show(max_rows=limit, max_width=terminal.columns())
         else:
             _save(answer, path, written)
 

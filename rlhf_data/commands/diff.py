@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rlhf_data.commands import terminal
 from rlhf_data.commands.projects import Project
 from rlhf_data.sql import catalog
 
@@ -84,4 +84,4 @@ def _show(rows: pl.DataFrame, limit: int | None) -> None:
 
     # by DuckDB, which writes control characters in a text as escapes: a response must not steer the terminal
     with duckdb.connect() as db:
-        db.from_arrow(rows.to_arrow()).show(max_rows=limit, max_width=shutil.get_terminal_size().columns)
+        db.from_arrow(rows.to_arrow()).show(max_rows=limit, max_width=terminal.columns())

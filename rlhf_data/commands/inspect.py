@@ -33,7 +33,8 @@ def main(
     print(f"{file}: the first {len(found)} records; fields: {', '.join(dict.fromkeys(_fields(found))) or 'none'}\n")
     fits = inspection.fits(found)
     if not fits:
-        near = inspection.nearest(found) or "`format: custom` takes any layout: name the fields yourself"
+        any_layout = "`format: custom` takes any layout: name the fields yourself, as docs/formats.md shows"
+        near = inspection.nearest(found) or any_layout
         raise SourceError(f"{file}: no format keeps any record\n  {near}")
     print(f"  {'format':<24}{'kind':<14}{'kept':>6}{'rows':>7}  not read")
     for source, cleaned in fits[:FORMATS]:

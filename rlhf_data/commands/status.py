@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ def states(project: Path) -> dict[str, tuple[str, str]]:
 
     if not (project / Repo.DVC_DIR).is_dir():
         raise StorageError(f"{project}: no DVC project, so no stage has run\n  `dvc init` makes it one")
-    with Repo(str(project)) as repo:
+    project = project.resolve()
+    with chdir(project), Repo() as repo:  # in it, stages are called by their names alone
         graph, changed = repo.index.graph, repo.status()
         found: dict[str, tuple[str, str]] = {}
         values = _values(project)

@@ -5,6 +5,7 @@ r"""What is printed: words of models and strangers cannot steer the terminal, no
 
 from __future__ import annotations
 
+import shutil
 import sys
 import unicodedata
 from typing import Any, TextIO
@@ -12,6 +13,11 @@ from typing import Any, TextIO
 KEPT = frozenset("\n\t")
 # U+2028 and the like end a line, Cf turns text round or hides it; joiners are part of scripts and of emoji
 JOINERS = frozenset("\u200c\u200d")
+
+
+def columns() -> int:
+    """How wide a table may be: the terminal's columns, or so many as a log bears where there is none."""
+    return shutil.get_terminal_size(fallback=(160, 24)).columns
 
 
 def clean(text: str, *, keep: frozenset[str] = KEPT) -> str:

@@ -15,7 +15,7 @@ import polars as pl
 
 from rlhf_data.evaluation import length_bias as bias
 from rlhf_data.reports import charts, length_charts, templates
-from rlhf_data.reports.provenance import Made
+from rlhf_data.storage.provenance import Made
 
 UNKNOWN = "–"
 

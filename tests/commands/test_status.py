@@ -29,6 +29,10 @@ def test_nothing_changed(project: Path) -> None:
     assert "fresh  generate@iter1" in lines
 
 
+def test_a_project_elsewhere_is_told_by_the_same_names(project: Path, tmp_path: Path) -> None:
+    assert command("status", "--project", str(project), cwd=tmp_path).splitlines() == told(project)
+
+
 def test_an_output_that_is_absent_or_another(project: Path) -> None:
     shutil.rmtree(project / "data/generations/iter1")
     pairs = project / "data/pairs/iter1.parquet"

@@ -17,7 +17,7 @@ import pytest
 from rlhf_data.evaluation import selection
 from rlhf_data.reports import charts, length_charts
 from rlhf_data.reports.page import Run, data_uri, render
-from rlhf_data.reports.provenance import Made
+from rlhf_data.storage.provenance import Made
 
 SCRIPT = "<script>window.hacked=1</script><script>document.title='hacked'</script>"
 IMAGE = """<img src=x onerror="document.title='hacked'"><img src=x onerror=window.hacked=1>"""

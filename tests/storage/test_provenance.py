@@ -7,8 +7,7 @@ from pathlib import Path
 
 from small_project import git
 
-from rlhf_data.reports import provenance
-from rlhf_data.storage import times
+from rlhf_data.storage import provenance, times
 
 LOCK = "schema: '2.0'\nstages:\n  ingest:\n    cmd: a\n  pair@iter1:\n    cmd: b\n  report:\n    cmd: c\n"
 
