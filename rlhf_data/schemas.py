@@ -29,6 +29,7 @@ COLUMNS = {  # what a name means wherever it stands
     "iteration": "the paper's t, from 1",
     "test": "held_out for the mix's own test pairs, else the benchmark's name",
     "judge": "name of the judge in the params",
+    "model": "the judge that was trained",
     "prompt": "messages up to the answer: a list of role and content",
     "messages": "the whole conversation: a list of role and content",
     "chosen": "the better response, its last turn alone",
@@ -144,7 +145,7 @@ class Lengths(dy.Schema):
 
 
 class MixRejects(dy.Schema):
-    """One comparison that was dropped from a mix, or of it from the offline pairs: `data/rejects/{mixes,offline}`.
+    """One comparison that a mix dropped, or a use of the mix: `data/rejects/{mixes,offline,training}`.
 
     Rejects count the records that ingest read, and these the comparisons that it gave: one record may give several,
     and several mixes may use one source. So each mix has its own account, `reports/mixes.csv`.

@@ -2,25 +2,35 @@
 
 from pathlib import Path
 
+import polars as pl
+
 from rlhf_data import cli, params
+from rlhf_data.cleaning import rejects as refused
 from rlhf_data.judges import both_orders
-from rlhf_data.schemas import Preferences
+from rlhf_data.schemas import MixRejects, Preferences
 from rlhf_data.storage import fingerprints, journal, reports, tables
 from rlhf_data.storage.atomic import atomically
 from rlhf_data.training import pairwise_model
 
 
-def main(mix: Path, initial: Path, out: Path, log: Path) -> None:
+def main(mix: Path, initial: Path, out: Path, rejects: Path, log: Path) -> None:
     profile = params.load()
     section = profile.train_preference
     rows = mix / "train.parquet"
-    shown = both_orders.shown(tables.read(rows, Preferences), positions=section.positions, seed=profile.seed)
+    pairs = tables.read(rows, Preferences)
+    shown = both_orders.shown(pairs, positions=section.positions, seed=profile.seed)
     base = initial if section.base == "iter0" else section.base
 
     with journal.folder("preference", fingerprints.training(section, rows, base, seed=profile.seed), of=out) as work:
 
+        def left_out(pair_ids: pl.Series) -> None:
+            found = refused.of_training(pairs, pair_ids, mix=mix.name, max_length=section.max_length)
+            tables.write(found, rejects, MixRejects)
+
         def train(folder: Path) -> None:
-            steps = pairwise_model.train_preference(section, shown, base, seed=profile.seed, work=work, out=folder)
+            steps = pairwise_model.train_preference(
+                section, shown, base, seed=profile.seed, work=work, out=folder, left_out=left_out
+            )
             reports.write_csv(steps, log)
 
         atomically(out, train)

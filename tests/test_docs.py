@@ -51,6 +51,18 @@ def test_the_results_table_is_what_the_reports_say() -> None:
         assert line.format(policy=row["policy"], **figures(row)) in README
 
 
+def test_the_page_in_docs_is_of_the_same_run() -> None:
+    page = (ROOT / "docs/report.html").read_text(encoding="utf8")
+    chosen = json.loads((ROOT / "reports/chosen.json").read_text())
+    shown = {row["policy"]: figures(row) for row in report("policies.csv")}
+
+    assert f"<h1>Online iterative RLHF: {chosen['policy']} chosen of {len(shown)} policies</h1>" in page
+    for row in shown.values():
+        texts = [f"{row['gold_reward']:.3f}", f"{row['gold_reward_gain']:+.3f}", f"{row['win_rate']:.1%}"]
+        assert [text for text in texts if f">{text.replace('-', '−')}" not in page] == []
+    assert "docs/report.png" in README
+
+
 def test_the_choice_and_the_reward_model_are_what_the_reports_say() -> None:
     chosen = json.loads((ROOT / "reports/chosen.json").read_text())
     reward = json.loads((ROOT / "reports/reward.json").read_text())

@@ -35,6 +35,13 @@ def raw(record: object) -> str:
         return json.dumps("the record cannot be written as JSON text, or is nested too deeply")
 
 
+def of_training(pairs: pl.DataFrame, pair_ids: pl.Series, *, mix: str, max_length: int) -> pl.DataFrame:
+    """Comparisons of a mix that a training left out, since what was cut is all that told their sides apart."""
+    dropped = pairs.filter(pl.col("pair_id").is_in(pair_ids.to_list()))
+    detail = f"the sides are the same in the {max_length} tokens that are left"
+    return of_pairs(dropped.with_columns(rule=pl.lit("alike_once_cut"), detail=pl.lit(detail)), mix=mix)
+
+
 def of_pairs(dropped: pl.DataFrame, *, mix: str) -> pl.DataFrame:
     """Comparisons of a mix that were dropped, with their `rule` and `detail`, as `MixRejects`."""
     texts = [json.dumps(one, ensure_ascii=False) for one in dropped.select(SAID).to_dicts()]

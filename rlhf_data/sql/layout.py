@@ -56,6 +56,11 @@ TABLES = {
         "MixRejects",
         "one comparison of the mix that is no offline pair, with the rule",
     ),
+    "training_rejects": Table(
+        "data/rejects/training/{model}.parquet",
+        "MixRejects",
+        "one comparison that a training left out, with the rule",
+    ),
     "pair_rejects": Table(
         "data/rejects/pairs/{iteration}.parquet", "PairRejects", "one response that is in no pair, with the rule"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from itertools import accumulate, pairwise
@@ -24,17 +25,26 @@ NOT_LEARNT = -100  # label of a token that torch's cross-entropy leaves out
 
 
 def train_preference(
-    section: PreferenceParams, shown: pl.DataFrame, base: str | Path, *, seed: int, work: Path, out: Path
+    section: PreferenceParams,
+    shown: pl.DataFrame,
+    base: str | Path,
+    *,
+    seed: int,
+    work: Path,
+    out: Path,
+    left_out: Callable[[pl.Series], None] = trl_run.ignored,
 ) -> pl.DataFrame:
     """Trains a pairwise model on comparisons as they are shown (`both_orders.shown`) and saves it at `out`.
 
     Only the answer's token is learnt; comparisons that share a block do not see each other. With `self_distillation`
-    more epochs follow. Returns the training log, one row per logged step.
+    more epochs follow. `left_out` is told the ids of comparisons that are not learnt from (`training_rows`). Returns
+    the training log, one row per logged step.
     """
     tokenizer = checkpoints.tokenizer(base, section.revision)
     if section.own_tokens:
         pairwise_template.add_own_tokens(tokenizer)
     rows = training_rows(shown, tokenizer, max_length=section.max_length)
+    left_out(shown.join(rows, on="pair_id", how="anti")["pair_id"].unique())
     if section.positions == "both":
         rows = together(rows)
     model = _initial(section, base, tokenizer, seed)

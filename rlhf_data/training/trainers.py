@@ -49,11 +49,19 @@ def train_sft(
 
 
 def train_reward(
-    section: RewardParams, pairs: pl.DataFrame, base: str | Path, *, seed: int, work: Path, out: Path
+    section: RewardParams,
+    pairs: pl.DataFrame,
+    base: str | Path,
+    *,
+    seed: int,
+    work: Path,
+    out: Path,
+    left_out: Callable[[pl.Series], None] = trl_run.ignored,
 ) -> pl.DataFrame:
-    """Trains a reward model on comparisons (`prompt`, `chosen`, `rejected`) and saves it at `out`.
+    """Trains a reward model on comparisons (`pair_id`, `prompt`, `chosen`, `rejected`) and saves it at `out`.
 
-    Long conversations are truncated on the left, as in the paper's code; none is dropped.
+    Long conversations are truncated on the left, as in the paper's code. Comparisons whose sides are alike then are not
+    learnt from: `left_out` is told their ids.
     """
     from transformers import set_seed
     from trl import RewardTrainer
@@ -62,10 +70,12 @@ def train_reward(
     set_seed(seed)  # the head is new
     model = checkpoints.reward(base, precision=MASTER, attention=section.attention, revision=section.revision)
     checkpoints.fit_embeddings(model, tokenizer)
+    tokens = reward_tokens(pairs, tokenizer, max_length=section.max_length)
+    left_out(pairs.filter(tokens["chosen_ids"] == tokens["rejected_ids"])["pair_id"])
     trainer = RewardTrainer(
         model=model,
         args=trl_config.reward(section, seed=seed, out=work),
-        train_dataset=as_dataset(tell_apart(reward_tokens(pairs, tokenizer, max_length=section.max_length))),
+        train_dataset=as_dataset(tell_apart(tokens)),
         processing_class=tokenizer,
     )
     return trl_run.run(trainer, section, "train_reward", out)

@@ -41,6 +41,10 @@ LOG_COLUMNS = {
 }
 
 
+def ignored(pair_ids: pl.Series) -> None:
+    """What becomes of comparisons that a training leaves out, where nobody asks."""
+
+
 def as_dataset(table: pl.DataFrame) -> Dataset:
     """A table as the `Dataset` that TRL's trainers read."""
     from datasets import Dataset

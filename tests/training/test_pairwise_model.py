@@ -121,6 +121,19 @@ def test_what_both_orders_say_together() -> None:
     assert pairwise_model.mean_of_orders(first).tolist() == pytest.approx([0.8, 0.2, 0.5, 0.5, 0.5, 0.5])
 
 
+def test_comparisons_that_are_not_learnt_from_are_told_by_their_ids(
+    section: PreferenceParams, policy_dir: Path, tmp_path: Path
+) -> None:
+    same = "It is 4, I think. " * 30
+    alike = table([ResponsePair(ASKED, f"{same} A carp.", f"{same} Tea.")], [True]).with_columns(pair_id=pl.lit("long"))
+    told = list[list[str]]()
+    pairwise_model.train_preference(
+        replace(section, epochs=1), pl.concat([SHOWN, alike]), policy_dir, seed=0, work=tmp_path / "work",
+        out=tmp_path / "out", left_out=lambda ids: told.append(ids.to_list()),
+    )  # fmt: skip
+    assert told == [["long"]]
+
+
 @pytest.mark.parametrize("own_tokens", [False, True])
 def test_a_training_twice(section: PreferenceParams, policy_dir: Path, tmp_path: Path, own_tokens: bool) -> None:
     section = replace(section, own_tokens=own_tokens)

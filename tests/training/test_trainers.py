@@ -42,6 +42,7 @@ SIZE = LlamaSize(hidden_size=64, intermediate_size=64, layers=1, heads=2, contex
 def table(rows: list[tuple[str, str, str, str]]) -> pl.DataFrame:
     return pl.DataFrame(
         {
+            "pair_id": [str(place) for place in range(len(rows))],
             "prompt_id": [prompt_id for prompt_id, *_ in rows],
             "prompt": [[{"role": "user", "content": question}] for _, question, *_ in rows],
             "chosen": [chosen for *_, chosen, _ in rows],
@@ -191,6 +192,19 @@ def test_comparisons_whose_difference_was_cut_are_left_out(capsys: pytest.Captur
     assert capsys.readouterr().out == ""
     with pytest.raises(TableError, match=r"train_reward\.max_length: cuts off"):
         trainers.tell_apart(tokens[:1])
+
+
+def test_comparisons_that_no_judge_learns_from_are_told_by_their_ids(
+    reward: RewardParams, policy_dir: Path, tmp_path: Path, work: Path
+) -> None:
+    same = "It is 4, I think. " * 30
+    rows = [*PAIRS, ("a", "Is it?", f"A carp. {same}", f"Tea. {same}")]
+    told = list[list[str]]()
+    trainers.train_reward(
+        replace(reward, max_length=40), table(rows), policy_dir, seed=0, work=work, out=tmp_path / "out",
+        left_out=lambda ids: told.append(ids.to_list()),
+    )  # fmt: skip
+    assert told == [[str(len(PAIRS))]]
 
 
 def test_reference_log_probabilities_by_hand(policy: PolicyParams, policy_dir: Path, work: Path) -> None:
