@@ -56,10 +56,10 @@ def _read(path: str | Path) -> str:
 
 
 def _took(project: Path) -> str:
-    """Of the stages that dvc.lock lists: seconds of those that ran here, and how many were taken over."""
-    stages = re.findall(r"^  (\S+):$", _read(project / why.LOCK), re.MULTILINE)
+    """Of the stages that dvc.lock lists, but for the page's own: time of those that ran here, number of the others."""
+    stages = [name for name in re.findall(r"^  (\S+):$", _read(project / why.LOCK), re.MULTILINE) if name != "report"]
     seconds = [taken[name] for taken in [times.taken(project)] for name in stages if name in taken]
     if not seconds:
         return ""
     others = len(stages) - len(seconds)
-    return times.spoken(sum(seconds)) + (f", and {others} that did not run here" if others > 1 else "")
+    return times.spoken(sum(seconds)) + (f", and {others} that did not run here" if others else "")
