@@ -63,6 +63,7 @@ def _quieten() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "60")
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of weights that are loaded, too
 
 
 def flags(main: Callable[..., None]) -> dict[str, type]:

@@ -76,6 +76,11 @@ class Message(TypedDict):
     content: str
 
 
+def meanings(schema: type[dy.Schema]) -> dict[str, str]:
+    """What each column of a table means, in a line."""
+    return {name: column.description or COLUMNS[name] for name, column in schema.columns().items()}
+
+
 def _messages() -> dy.List:
     return dy.List(dy.Struct({"role": dy.String(), "content": dy.String()}), min_length=1)
 

@@ -31,6 +31,8 @@ ELSEWHERE = {  # commands that are not run here, each with the reason
     "dvc plots show": "needs the plots of a run; tests/pipeline/test_reruns.py",
     "dvc metrics diff": "needs the reports of a run; tests/pipeline/test_reruns.py",
     "dvc metrics show reports/evaluate/*.json": "the same",
+    "rlhf-data sql \"select prompt_id, policy, reward, response from evaluations where split = 'test' order by all "
+    'limit 8"': "needs the evaluations of a run; tests/sql/test_dictionary.py asks such a question",
     "rlhf-data explore": "serves until it is stopped; tests/explore/test_explore.py",
     "rlhf-data doctor": "tells of this machine; tests/commands/test_command_doctor.py",
 }

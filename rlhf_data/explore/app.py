@@ -11,6 +11,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,11 @@ def build(project: Path, *, secret: str, port: int) -> Starlette:
         query, at = request.query_params.get("query", "").strip(), request.query_params.get("at", "").strip()
         answer, wrong, there = None, None, []
         try:
-            there = await asyncio.to_thread(reading.tables, project, at or None)
             answer = await questions.answer(request, at or None, query) if query else None
         except RlhfDataError as error:
             wrong = str(error)
+        with suppress(RlhfDataError):  # which the answer says already, as of a revision that is not there
+            there = await asyncio.to_thread(reading.tables, project, at or None)
         facts: dict[str, Any] = {"query": query, "answer": answer, "wrong": wrong, "most": ROWS}
         facts |= {"tables": there, "examples": dictionary.EXAMPLES}
         return await asyncio.to_thread(page, request, "sql", 400 if wrong else 200, **facts)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import dataframely as dy
 
+from rlhf_data import schemas
 from rlhf_data.reports import templates
 from rlhf_data.reports.mix_card import Origin
 
-COLUMN = re.compile(r"^    (?P<name>\w+) = (?:dy\.|_messages).*?(?:#\s*(?!type:)(?P<says>[^#]*))?$")
 NO_LICENCE = "other"  # the hub's word where there are several, or none is known
 
 
@@ -21,7 +19,7 @@ class Column(NamedTuple):
 
     name: str
     type: str
-    says: str  # the comment in schemas.py
+    says: str  # what it means
 
 
 class Split(NamedTuple):
@@ -33,9 +31,8 @@ class Split(NamedTuple):
 
 
 def columns(schema: type[dy.Schema], kept: Mapping[str, object]) -> list[Column]:
-    """The columns of an export: `kept` are their types by name; what schemas.py says of each goes along."""
-    lines = map(COLUMN.match, inspect.getsource(schema).splitlines())
-    says = {line["name"]: (line["says"] or "").strip() for line in lines if line}
+    """The columns of an export: `kept` are their types by name; what the schema says of each goes along."""
+    says = schemas.COLUMNS | schemas.meanings(schema)
     return [Column(name, str(kind), says.get(name, "")) for name, kind in kept.items()]
 
 

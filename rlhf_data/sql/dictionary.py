@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from rlhf_data.sql import queries
@@ -53,7 +54,7 @@ def table(name: str) -> Described:
 
     place, schema = TABLES[name], getattr(schemas, TABLES[name].schema)
     columns = {column: schemas.COLUMNS[column] for column in place.columns}
-    columns |= {one: what.description or schemas.COLUMNS[one] for one, what in schema.columns().items()}
+    columns |= schemas.meanings(schema)
     return Described(name, place.about, tuple(dict.fromkeys([*place.columns, *schema.primary_key()])), columns)
 
 
@@ -75,6 +76,7 @@ def view(name: str) -> Described:
     return Described(name, VIEW_ROWS[name], (), {column: meaning[column] for column in columns})
 
 
+@cache
 def described(name: str) -> Described:
     """The table or view of that name; raises `KeyError` where there is none."""
     return view(name) if name in VIEWS else table(name)
