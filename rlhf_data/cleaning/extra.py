@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import polars as pl
 
 from rlhf_data.cleaning.growing import Growing
 from rlhf_data.errors import SourceError
+from rlhf_data.params.told import near
 from rlhf_data.schemas import Extras
 from rlhf_data.sources import fields
 from rlhf_data.sources.records import Row
@@ -45,8 +45,7 @@ class Carried:
         """The `Extras` so far; raises `SourceError` where no record has a field, which is hardly its name."""
         for name in self._names:
             if self._number >= 0 and not self._seen[name]:
-                near = get_close_matches(name, self._others, n=3) or list(self._others)[:12]
-                beside = f"; near: {', '.join(near)}" if near else ""
+                beside = f"; {near(name, list(self._others))}" if self._others else ""
                 raise SourceError(
                     f"{self._source}: extra names {name}, which none of {self._number + 1} records has{beside}\n"
                     "  correct the source's `extra` in the params"

@@ -69,26 +69,31 @@ def of_source(
 
     Raises `SourceError` where none of its records can be used.
     """
-    trim, lost = not isinstance(source, WorldSource) and source.trim_unanswered, Counter[str]()
-    parse = partial(trimmed, parse, lost) if trim else parse
-    if not isinstance(source, WorldSource) and source.where:
-        parse = partial(wanted, parse, source.where)
-    carried = Carried(parse, () if isinstance(source, WorldSource) else source.extra, source=name)
+    own = None if isinstance(source, WorldSource) else source  # the world's records have no options
+    lost, carried = Counter[str](), None
+    if own and own.trim_unanswered:
+        parse = partial(trimmed, parse, lost)
+    if own and own.where:
+        parse = partial(wanted, parse, own.where)
+    if own and own.extra:
+        parse = carried = Carried(parse, own.extra, source=name)
     cleaned = clean(
         raw,
-        carried,
+        parse,
         source=name,
         kind=source.kind,
         max_chars=max_chars,
         seen=seen,
         held_out=held_out,
-        leaves=() if isinstance(source, WorldSource) else (*formats.leaves(source.format), *source.leaves),
+        leaves=(*formats.leaves(own.format), *own.leaves) if own else (),
         drop_markup=drop_markup,
     )
     refuse_nothing_kept(cleaned, name, source.format)
-    cleaned = cleaned._replace(trimmed=lost["records"], extras=carried.frame())
-    if not isinstance(source, WorldSource) and source.max_pairs_per_prompt is not None:
-        cleaned = capped(cleaned, most=source.max_pairs_per_prompt, pick=source.pick, seed=seed)
+    cleaned = cleaned._replace(trimmed=lost["records"])
+    if carried is not None:
+        cleaned = cleaned._replace(extras=carried.frame())
+    if own and own.max_pairs_per_prompt is not None:
+        cleaned = capped(cleaned, most=own.max_pairs_per_prompt, pick=own.pick, seed=seed)
     return cleaned
 
 

@@ -84,17 +84,10 @@ def _opened(project: Path, at: str | None, state: str) -> Version:
 
 def _complete(tables: Database) -> set[str]:
     """The views that are there; and empty ones for tables that are not: an iteration is read before it is scored."""
-    import polars as pl
-
-    from rlhf_data import schemas
-
     listed = tables.connection.execute("select view_name from duckdb_views() where schema_name = current_schema()")
     there = {row[0] for row in listed.fetchall()}
     for name in set(READ) - there:
-        table = layout.TABLES[name]
-        empty = getattr(schemas, table.schema).create_empty()
-        told = {column: pl.lit(None, pl.String) for column in table.columns if column not in empty.columns}
-        tables.connection.from_arrow(empty.with_columns(**told).to_arrow()).create_view(name)
+        tables.connection.from_arrow(catalog.empty(name).to_arrow()).create_view(name)
     return there
 
 
@@ -123,7 +116,7 @@ def tables(project: Path, at: str | None) -> list[dictionary.Described]:
     if at is not None:
         git.refuse_odd(at)
     held = catalog.located(project, at=at, fetch=False).held[catalog.NOW if at is None else at]
-    there = [name for name in layout.NAMES if name in held or set(layout.VIEWS.get(name, (name,))) <= set(held)]
+    there = [name for name in layout.NAMES if set(layout.VIEWS.get(name, (name,))) <= set(held)]
     return [dictionary.described(name) for name in there]
 
 

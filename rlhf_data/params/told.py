@@ -22,11 +22,11 @@ def _line(problem: dict[str, Any], schema: dict[str, Any]) -> str:
     place, last = _walked(schema, loc)[0], loc[-1]
     text = problem["msg"]
     if problem["type"] == "unexpected_keyword_argument":
-        text = f"unknown; {_near(str(last), _walked(schema, loc[:-1])[1])}"
+        text = f"unknown; {near(str(last), _walked(schema, loc[:-1])[1])}"
     elif problem["type"] == "union_tag_invalid":
         context = problem["ctx"]
         tags = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
-        text = f"no {context['discriminator'].strip(chr(39))} is {context['tag']!r}; {_near(context['tag'], tags)}"
+        text = f"no {context['discriminator'].strip(chr(39))} is {context['tag']!r}; {near(context['tag'], tags)}"
     return f"{'.'.join(place)}: {text}"
 
 
@@ -66,8 +66,9 @@ def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     return _resolved(schema["$defs"][node["$ref"].rpartition("/")[2]], schema) if "$ref" in node else node
 
 
-def _near(name: str, names: list[str]) -> str:
-    if near := get_close_matches(name, names, n=3):
-        return f"near: {', '.join(near)}"
+def near(name: str, names: list[str]) -> str:
+    """The names that are like an unknown one; where none is, the first of all."""
+    if like := get_close_matches(name, names, n=3):
+        return f"near: {', '.join(like)}"
     more = f", and {len(names) - FEW} more" if len(names) > FEW else ""
     return f"there are: {', '.join(names[:FEW])}{more}"

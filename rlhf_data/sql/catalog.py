@@ -19,6 +19,7 @@ from rlhf_data.storage import revisions
 
 if TYPE_CHECKING:
     import duckdb
+    import polars as pl
 
 NOW = "now"
 Held = dict[str, dict[Told, list[str]]]  # a version's tables: the files of each, by what their paths say
@@ -129,6 +130,17 @@ def key(table: str) -> list[str]:
 
     place = TABLES[table]
     return list(dict.fromkeys([*place.columns, *getattr(schemas, place.schema).primary_key()]))
+
+
+def empty(name: str) -> pl.DataFrame:
+    """The table without rows, as its view has it: with what paths tell."""
+    import polars as pl
+
+    from rlhf_data import schemas
+
+    rows: pl.DataFrame = getattr(schemas, TABLES[name].schema).create_empty()
+    told = {column: pl.lit(None, pl.String) for column in TABLES[name].columns if column not in rows.columns}
+    return rows.with_columns(**told)
 
 
 def quoted(name: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from rlhf_data.sql import queries
+from rlhf_data.sql import catalog, queries
 from rlhf_data.sql.layout import TABLES, VIEW_ROWS, VIEWS
 
 if TYPE_CHECKING:
@@ -61,17 +61,14 @@ def table(name: str) -> Described:
 def view(name: str) -> Described:
     """The view's description; its columns are those that its SQL gives of tables without rows."""
     import duckdb
-    import polars as pl
 
     from rlhf_data import schemas
 
     meaning = dict(schemas.COLUMNS)
     with duckdb.connect(config={"python_enable_replacements": False}) as db:
         for part in reversed(VIEWS[name]):
-            meaning |= (found := table(part).columns)
-            empty: pl.DataFrame = getattr(schemas, TABLES[part].schema).create_empty()
-            told = {column: pl.lit(None, pl.String) for column in found if column not in empty.columns}
-            db.register(part, empty.with_columns(**told).to_arrow())
+            meaning |= table(part).columns
+            db.register(part, catalog.empty(part).to_arrow())
         columns = db.sql(queries.view(name)).columns
     return Described(name, VIEW_ROWS[name], (), {column: meaning[column] for column in columns})
 
