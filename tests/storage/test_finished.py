@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 import pytest
 import small_project
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 from small_project import ENVIRONMENT, command, dvc
 
 from rlhf_data.schemas import Rewards
@@ -68,12 +72,31 @@ def killed(project: Path, seconds: float) -> bool:
     return process.wait() != 0
 
 
+def without_cut_files(project: Path) -> None:
+    """Removes what DVC had half written when it was killed, as docs/how-reuse-works.md says."""
+    lock, holders = project / "dvc.lock", project / ".dvc/tmp/rwlock"
+    with suppress(FileNotFoundError):
+        try:
+            whole = bool(YAML(typ="safe").load(lock.read_text())["stages"])
+        except (YAMLError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            lock.unlink()
+    with suppress(FileNotFoundError):
+        try:
+            json.loads(holders.read_text())
+        except json.JSONDecodeError:
+            holders.unlink()
+
+
 def test_rows_outlive_a_kill_while_dvc_stores_them(project: Path) -> None:
     chance, kills = random.Random(0), 0
     for turn in range(KILLS):
         (project / "turn").write_text(str(turn))
+        without_cut_files(project)
         kills += killed(project, chance.uniform(0, 0.4))
     (project / "turn").write_text("last")
+    without_cut_files(project)
     dvc("repro", "-q", cwd=project)
     assert kills > 0
     assert sorted((project / "computed.txt").read_text().split(), key=int) == [str(part) for part in range(PARTS)]
@@ -104,6 +127,20 @@ def test_what_dvc_does_not_hold_stays(project: Path) -> None:
     ]
     assert command("clean", "--all", cwd=project) == "data/.journal/rewards-iter9-k: removed\n"
     assert not kept.exists()
+
+
+@pytest.mark.parametrize("cut", ["", "schema: '2.0'\nsta"])
+@pytest.mark.parametrize("name", ["dvc.lock", ".dvc/tmp/rwlock"])
+def test_files_that_a_kill_cut_are_named_and_go(project: Path, name: str, cut: str) -> None:
+    dvc("repro", "-q", cwd=project)
+    (project / name).write_text(cut)
+    (project / "turn").write_text("1")
+    tried = subprocess.run(["dvc", "repro"], cwd=project, env=ENVIRONMENT, text=True, capture_output=True)
+    assert tried.returncode != 0
+    assert name in tried.stderr
+    without_cut_files(project)
+    dvc("repro", "-q", cwd=project)
+    assert sorted((project / "computed.txt").read_text().split(), key=int) == [str(part) for part in range(PARTS)]
 
 
 def test_an_output_of_other_files_settles_nothing(project: Path) -> None:
