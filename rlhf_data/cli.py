@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from rlhf_data import environment
 from rlhf_data.errors import RlhfDataError
 from rlhf_data.storage import inputs, locks, times, why
 
@@ -37,7 +38,7 @@ def run(main: Callable[..., None]) -> None:
         for name, kind in _parameters(main).items()
     }
     signal.signal(signal.SIGTERM, _interrupt)
-    _quieten()
+    environment.quieten()
     command = " ".join([inspect.getfile(main), *sys.argv[1:]])  # which names the outputs
     try:
         with locks.held(LOCKS / hashlib.sha256(command.encode()).hexdigest()[:16], f"`{' '.join(sys.argv)}`"):
@@ -56,14 +57,6 @@ def run(main: Callable[..., None]) -> None:
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, and `dvc repro` goes on from there", file=sys.stderr)
         sys.exit(130)
-
-
-def _quieten() -> None:
-    """Of what libraries say: no notes for who calls them, and in a log a bar a minute; the environment may differ."""
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    if not sys.stderr.isatty():
-        os.environ.setdefault("TQDM_MININTERVAL", "60")
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of weights that are loaded, too
 
 
 def flags(main: Callable[..., None]) -> dict[str, type]:

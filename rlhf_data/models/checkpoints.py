@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rlhf_data import environment
 from rlhf_data.errors import EngineError
 from rlhf_data.models import chat_template, folders, loading, trial
 from rlhf_data.params.training import LlamaSize
@@ -14,10 +14,7 @@ from rlhf_data.params.training import LlamaSize
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# Two busy-waiting OpenMP threads on a machine with other work are ten times slower than one
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ["USE_HUB_KERNELS"] = "NO"  # transformers would run code of the hub for some models
+environment.settle()
 
 PLAIN = ("PreTrainedTokenizerFast", "TokenizersBackend")  # a tokenizer that is tokenizer.json alone
 
