@@ -17,10 +17,11 @@ from types import FrameType
 from rlhf_data import environment
 from rlhf_data.preload import wire
 
-COMPUTING = {
+# Stages that import what the server does, and so start it
+STARTING = {
     "benchmark_judge", "evaluate", "evaluate_reward", "generate", "history", "judge_policy", "logprobs",
-    "offline_history", "score", "train_policy", "train_preference", "train_reward", "train_sft",
-}  # fmt: skip  # stages that start a server
+    "offline_history", "score", "tokenizer", "train_policy", "train_preference", "train_reward", "train_sft",
+}  # fmt: skip
 FOLDER = Path(".dvc/tmp")
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -35,7 +36,7 @@ def hand_over() -> None:
     ignored = [number for number in PASSED_ON if signal.getsignal(number) is signal.SIG_IGN]
     asked = json.dumps([module, arguments, dict(os.environ), ignored]).encode()
     try:
-        server = _connection(owner, start=module.rpartition(".")[2] in COMPUTING)
+        server = _connection(owner, start=module.rpartition(".")[2] in STARTING)
         socket.send_fds(server, [wire.NUMBER.pack(len(asked))], [0, 1, 2])
         server.sendall(asked)
         pid = wire.number(server)
@@ -87,7 +88,9 @@ def _connection(owner: int, *, start: bool) -> socket.socket:
 
 def _start(path: Path, owner: int) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
-        path.unlink(missing_ok=True)
+        for old in FOLDER.glob("preload-*"):  # of a server that was killed
+            if old == path or not Path(f"/proc/{old.name.split('-')[1]}").exists():
+                old.unlink(missing_ok=True)
         mask = os.umask(0o177)  # for who runs this alone
         try:
             listener.bind(str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
@@ -96,8 +97,38 @@ class Server:
         signal.pidfd_send_signal(fork, signal.SIGKILL)
 
 
-def _become(asked: list[Any], streams: list[int]) -> None:
-    """Runs a stage in a fork as `python -m` does."""
+class Leaving:
+    """Ends a fork once its streams, threads and `atexit` are done: to take down every library takes seconds.
+
+    It is made before a library is imported, so that what they have `atexit` do is done before.
+    """
+
+    def __init__(self) -> None:
+        self.code = 0
+        atexit.register(self._leave)
+
+    def _leave(self) -> None:
+        for one in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # of a pipe that nobody reads
+                one.flush()
+        os._exit(self.code)
+
+    def run(self, module: str) -> None:
+        """As `python -m` does, with its exit code."""
+        self.code = 1
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit as error:
+            self.code = error.code & 0xFF if isinstance(error.code, int) else int(error.code is not None)
+            raise
+        except KeyboardInterrupt:
+            self.code = 128 + signal.SIGINT
+            raise
+        self.code = 0
+
+
+def _become(asked: list[Any], streams: list[int], leaving: Leaving) -> None:
+    """Runs a stage in a fork: its command line, environment, streams and signals are those of whom DVC started."""
     module, arguments, settings, ignored = asked
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -110,11 +141,12 @@ def _become(asked: list[Any], streams: list[int]) -> None:
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
     sys.argv, sys.orig_argv = [module, *arguments], [sys.executable, "-m", module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    leaving.run(module)
 
 
 def main() -> None:
     """Serves; what it returns from is a fork that has been a stage, or the server's end."""
+    leaving = Leaving()
     listener = socket.socket(fileno=int(sys.argv[1]))
     path = Path(listener.getsockname())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; a stage's own process passes it on
@@ -127,7 +159,7 @@ def main() -> None:
     server.selector.close()
     listener.close()
     if found:
-        _become(*found)
+        _become(*found, leaving)
     else:
         path.unlink(missing_ok=True)
 
