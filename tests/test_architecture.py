@@ -24,11 +24,13 @@ PACKAGE = ROOT / "rlhf_data"
 # Rooms and modules that decide no row; `deps` of dvc.yaml name all others that a stage reaches
 PLUMBING = {
     "cli",
+    "environment",
     "errors",
     "hashing",
     "masking",
     "schemas",
     "params",
+    "preload",
     "storage",
     "sql",
     "inference.protocols",
