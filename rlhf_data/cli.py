@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from rlhf_data import environment
+from rlhf_data import environment, notes
 from rlhf_data.errors import RlhfDataError
 from rlhf_data.storage import inputs, locks, times, why
 
@@ -44,19 +44,30 @@ def run(main: Callable[..., None]) -> None:
         with locks.held(LOCKS / hashlib.sha256(command.encode()).hexdigest()[:16], f"`{' '.join(sys.argv)}`"):
             stage = Path(inspect.getfile(main)).stem
             running = os.environ.get("DVC_STAGE", "").rpartition(":")[2] if locks.is_first() else ""
-            if running:
-                print(why.line(running, sys.argv[1:]), flush=True)
+            reason = why.line(running, sys.argv[1:]) if running else ""
             started, read = time.monotonic(), inputs.look(stage)  # before the stage reads it
-            main(**arguments)
+            if running and not sys.stdout.isatty():  # a log has one line of it
+                with notes.held() as said:
+                    main(**arguments)
+            else:
+                print(reason, end="\n" if reason else "", flush=True)
+                main(**arguments)
+                said, reason = [], ""
             inputs.record(stage, read)
             if running:
                 times.record(running, seconds := time.monotonic() - started)
-                print(f"{running}: done in {times.spoken(seconds)}", flush=True)
+                print(_done(running, seconds, said, reason.removeprefix(f"{running}: ")), flush=True)
     except RlhfDataError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, and `dvc repro` goes on from there", file=sys.stderr)
         sys.exit(130)
+
+
+def _done(stage: str, seconds: float, said: list[str], reason: str) -> str:
+    """The line of a stage that ended: `pair@iter1: done in 2 s; 500 pairs of … (pair.length_penalty 0.01 → 0.02)`."""
+    told = "; ".join([f"{stage}: done in {times.spoken(seconds)}", *said])
+    return f"{told} ({reason})" if reason else told
 
 
 def flags(main: Callable[..., None]) -> dict[str, type]:

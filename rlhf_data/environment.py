@@ -15,8 +15,10 @@ def settle() -> None:
 
 
 def quieten() -> None:
-    """Of what libraries say in a stage: no notes for who calls them, and in a log a bar a minute."""
+    """Of what libraries say in a stage: no notes for who calls them; in a log bars of long work, by the minute."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "60")
+        os.environ.setdefault("TQDM_DELAY", "60")
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # of weights that are loaded, too

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from rlhf_data import cli, params
+from rlhf_data import cli, notes, params
 from rlhf_data.cleaning import ingest, ingest_counts
 from rlhf_data.evaluation import reward_tests
 from rlhf_data.schemas import Counts, Preferences, Rejects, RewardTests
@@ -25,7 +25,7 @@ def main(mix: Path, out: Path, rejects: Path, counts: Path) -> None:
             f"{test}.{subset}",
         )
         cleaned = ingest.of_source(records, parse, source, name=name, max_chars=section.max_chars, seed=seed)
-        print(f"{name}: {cleaned.raw} records, {cleaned.kept} kept, {cleaned.table.height} pairs", flush=True)
+        notes.say(f"{name}: {cleaned.raw} records, {cleaned.kept} kept, {cleaned.table.height} pairs")
         named = [formats.subset(source.format, records[row]) or subset for row in cleaned.table["row"]]
         tests.append(reward_tests.of_test(test, cleaned.table, named))
         ingested[name] = cleaned

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rlhf_data import cli, hashing, params
+from rlhf_data import cli, hashing, notes, params
 from rlhf_data.cleaning import decontamination, ingest, ingest_counts
 from rlhf_data.cleaning.instructions import decontaminated
 from rlhf_data.params.sources import WorldSource
@@ -24,7 +24,7 @@ def main(preferences: Path, instructions: Path, pool: Path, extras: Path, reject
     sets = profile.clean.contamination
     against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets and sets.instructions else None
     for line in decontamination.notes(against):
-        print(line, flush=True)
+        notes.say(line)
     ingested = {}
     said: dict[str, str] = {}  # by the conversations of all sources
     for name, source in section.sources.items():
@@ -38,9 +38,9 @@ def main(preferences: Path, instructions: Path, pool: Path, extras: Path, reject
         cleaned = clean(shown, parse, source, name=name, seen=said if source.kind == "instructions" else {})
         if against and source.kind == "instructions":
             cleaned = decontaminated(cleaned, against)
-        print(f"{name}: {cleaned.raw} records, {cleaned.kept} kept", flush=True)
+        notes.say(f"{name}: {cleaned.raw} records, {cleaned.kept} kept")
         for line in ingest_counts.notes(cleaned, name):
-            print(line, flush=True)
+            notes.say(line)
         ingested[name] = cleaned
 
     compared = {name: cleaned.table for name, cleaned in ingested.items() if cleaned.kind == "preferences"}

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from rlhf_data import cli
+from rlhf_data import cli, notes
 from rlhf_data.cleaning import lengths
 from rlhf_data.models import tokenizers
 from rlhf_data.schemas import Lengths, Preferences
@@ -14,7 +14,7 @@ def main(preferences: Path, tokenizer: Path, out: Path) -> None:
     counted = {}
     for source, pairs in tables.read_parts(preferences, Preferences).items():
         counted[source] = lengths.of_comparisons(pairs, partial(tokenizers.count, folder=tokenizer))
-        print(f"{source}: {counted[source].height} comparisons", flush=True)
+        notes.say(f"{source}: {counted[source].height} comparisons")
     tables.write_parts(counted.items(), out, Lengths)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params
+from rlhf_data import cli, notes, params
 from rlhf_data.cleaning import decontamination, mix_rules, mixes
 from rlhf_data.schemas import Lengths, MixRejects, Preferences
 from rlhf_data.sources import readers
@@ -14,7 +14,7 @@ def main(preferences: Path, lengths: Path, out: Path, rejects: Path) -> None:
     rules, sets = profile.clean, profile.clean.contamination
     against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
     for line in decontamination.notes(against):
-        print(line, flush=True)
+        notes.say(line)
     counted = mix_rules.with_tokens(tables.read(preferences, Preferences), tables.read(lengths, Lengths))
     dropped = {}
     for name, wanted in profile.mix.items():
@@ -24,7 +24,7 @@ def main(preferences: Path, lengths: Path, out: Path, rejects: Path) -> None:
         for side, table in made._asdict().items():
             tables.write(table, out / name / f"{side}.parquet", Preferences)
         sizes = ", ".join(f"{side} {table.height}" for side, table in made._asdict().items())
-        print(f"{name}: {sizes} pairs, dropped {dropped[name].height}", flush=True)
+        notes.say(f"{name}: {sizes} pairs, dropped {dropped[name].height}")
     tables.write_parts(dropped.items(), rejects, MixRejects)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from rlhf_data import cli, params
+from rlhf_data import cli, notes, params
 from rlhf_data.cleaning import rejects as refused
 from rlhf_data.loop import history
 from rlhf_data.loop.pairs import TOO_LONG
@@ -22,7 +22,7 @@ def main(mix: Path, reference: Path, out: Path, rejects: Path) -> None:
         pairs=profile.offline_history.pairs,
         fits=tokenizers.fitting(reference, max_length=policy.max_length),
     )
-    print(f"{pairs.height} offline pairs, dropped {long.height} ({TOO_LONG})", flush=True)
+    notes.say(f"{pairs.height} offline pairs, dropped {long.height} ({TOO_LONG})")
     dropped = long.with_columns(rule=pl.lit(TOO_LONG), detail=pl.format("beyond {} tokens", policy.max_length))
     tables.write(refused.of_pairs(dropped, mix=mix.name), rejects, MixRejects)
     job = fingerprints.reference(reference, policy)

@@ -4,7 +4,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
 
-from rlhf_data import cli, params
+from rlhf_data import cli, notes, params
 from rlhf_data.loop import pair_counts, pairs
 from rlhf_data.models import tokenizers
 from rlhf_data.schemas import Generations, PairRejects, Pairs, Prompts, Rewards
@@ -36,7 +36,7 @@ def main(at: Paths) -> None:
         drop_truncated=pair.drop_truncated,
         fits=tokenizers.fitting(at.tokenizer, max_length=profile.train_policy.max_length),
     )
-    print(pair_counts.account(made), flush=True)
+    notes.say(pair_counts.account(made))
     tables.write(made.pairs, at.out, Pairs)
     tables.write(made.rejects, at.rejects, PairRejects)
     reports.write_json(pair_counts.summary(made), at.report)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params
+from rlhf_data import cli, notes, params
 from rlhf_data.params import merging
 from rlhf_data.storage.atomic import atomically
 
@@ -13,7 +13,7 @@ def main(profiles: Path, out: Path) -> None:
     params.checked(values, str(profiles / f"{name}.yaml"))
     if (before := merging.in_force(out)) is not None:
         for line in merging.moved(before, values):
-            print(line, flush=True)
+            notes.say(line)
     text = merging.written(values, name)
     atomically(out, lambda partial: partial.write_text(text, encoding="utf8"))
 

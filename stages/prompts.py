@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params
+from rlhf_data import cli, notes, params
 from rlhf_data.cleaning import decontamination, prompt_shards
 from rlhf_data.models import tokenizers
 from rlhf_data.schemas import PromptPool, Prompts, Rejects
@@ -15,7 +15,7 @@ def main(pool: Path, tokenizer: Path, out: Path, rejects: Path) -> None:
     section, rules, sets = profile.prompts, profile.clean, profile.clean.contamination
     against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
     for line in decontamination.notes(against):
-        print(line, flush=True)
+        notes.say(line)
     sizes = dict.fromkeys(params.project().iterations, section.per_iteration)
     sizes |= {"dev": section.dev, "test": section.test}
     asked = tables.read(pool, PromptPool)
@@ -28,7 +28,8 @@ def main(pool: Path, tokenizer: Path, out: Path, rejects: Path) -> None:
     tables.write_parts(dealt.items(), out, Prompts)
     tables.write(dropped, rejects, Rejects)
     for name, table in {**dealt, "dropped": dropped}.items():
-        print(f"{name}: {table.height} prompts", f"of {sizes[name]} asked for" if name in sizes else "")
+        of = f" of {sizes[name]} asked for" if name in sizes else ""
+        notes.say(f"{name}: {table.height} prompts{of}")
 
 
 if __name__ == "__main__":

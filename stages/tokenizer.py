@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rlhf_data import cli, params
+from rlhf_data import cli, notes, params
 from rlhf_data.models import tokenizers
 from rlhf_data.schemas import Instructions, Preferences, PromptPool
 from rlhf_data.storage import tables
@@ -22,9 +22,9 @@ def main(instructions: Path, preferences: Path, pool: Path, out: Path) -> None:
             size = tokenizers.train(chats.explode().struct.field("content"), folder, vocab_size=section.vocab_size)
         else:
             size = tokenizers.fetch(str(section.hub), section.revision, folder)
-        print(f"{size} tokens in the vocabulary")
+        notes.say(f"{size} tokens in the vocabulary")
         for note in tokenizers.checked(folder, profile.train_sft, systems=systems):
-            print(note)
+            notes.say(note)
 
     atomically(out, save)
 

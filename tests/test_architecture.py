@@ -28,6 +28,7 @@ PLUMBING = {
     "errors",
     "hashing",
     "masking",
+    "notes",
     "schemas",
     "params",
     "preload",

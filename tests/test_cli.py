@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import subprocess
 import sys
@@ -22,18 +23,22 @@ Two paragraphs, as written."""
 import sys
 from pathlib import Path
 
-from rlhf_data import cli
+from rlhf_data import cli, notes
 from rlhf_data.errors import TableError
 
 
 def main(reward_model: Path, iteration: str, rows: int) -> None:
     print(repr(reward_model), repr(iteration), repr(rows), flush=True)
+    if rows in (0, 3):
+        notes.say(f"{rows} rows")
     if rows == 99:
         sys.stdin.read()  # until it is interrupted
     if rows == 0:
         raise TableError("rewards.parquet: no rows\\n  score again")
     if rows < 0:
         raise KeyError("a bug")
+    if rows == 3:
+        notes.say("none lost")
 
 
 if __name__ == "__main__":
@@ -41,13 +46,13 @@ if __name__ == "__main__":
 '''
 
 
-def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, stdout: int = subprocess.PIPE, **environment: str) -> subprocess.Popen[str]:
     (folder / "script.py").write_text(SCRIPT)
     return subprocess.Popen(
         [sys.executable, folder / "script.py", *arguments],
         cwd=folder,
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
         env={"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf8", **environment},
@@ -66,16 +71,35 @@ def test_parameters_are_flags_of_their_types(tmp_path: Path) -> None:
     assert done.stdout == f"{Path('data/models/reward')!r} 'iter1' 2\n"
 
 
-def test_a_stage_that_dvc_runs_says_why_and_how_long(tmp_path: Path) -> None:
-    (tmp_path / "dvc.yaml").touch()
-    arguments = ("--rows", "2", "--iteration", "iter1", "--reward-model", "x")
-    with start(tmp_path, *arguments, DVC_STAGE=f"{tmp_path}/dvc.yaml:pair@iter1") as process:
+ARGUMENTS = ("--iteration", "iter1", "--reward-model", "x")
+REASON = "runs (dvc.lock does not tell why: FileNotFoundError)"
+
+
+def test_in_a_log_a_stage_that_dvc_runs_is_one_line(tmp_path: Path) -> None:
+    with start(tmp_path, "--rows", "3", *ARGUMENTS, DVC_STAGE=f"{tmp_path}/dvc.yaml:pair@iter1") as process:
         output, errors = process.communicate()
-    why, _, done = output.splitlines()
+    _, done = output.splitlines()
     assert errors == ""
-    assert why.startswith("pair@iter1: ")
-    assert done == "pair@iter1: done in 0 s"
+    assert done == f"pair@iter1: done in 0 s; 3 rows; none lost ({REASON})"
     assert times.taken(tmp_path)["pair@iter1"] < 5
+
+
+def test_what_it_told_before_it_failed_is_in_the_log(tmp_path: Path) -> None:
+    with start(tmp_path, "--rows", "0", *ARGUMENTS, DVC_STAGE="pair@iter1") as process:
+        output, _ = process.communicate()
+    assert output.splitlines()[1:] == ["0 rows"]
+    assert process.returncode == 1
+
+
+def test_in_a_terminal_it_says_why_at_once(tmp_path: Path) -> None:
+    ours, its = os.openpty()
+    with start(tmp_path, "--rows", "3", *ARGUMENTS, DVC_STAGE="pair@iter1", stdout=its) as process:
+        os.close(its)
+        assert process.wait() == 0
+    said = os.read(ours, 10_000).decode().splitlines()
+    os.close(ours)
+    assert said[0] == f"pair@iter1: {REASON}"
+    assert said[2:] == ["3 rows", "none lost", "pair@iter1: done in 0 s"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pathlib import Path
 import dataframely as dy
 import polars as pl
 
+from rlhf_data import notes
 from rlhf_data.errors import TableError
 from rlhf_data.storage import finished, locks, part_files, previous
 from rlhf_data.storage.atomic import atomically
@@ -66,7 +67,7 @@ def opened(
     name = "-".join(parts[parts.index("data") + 1 :] if "data" in parts else parts[-2:])
     with folder(name, f"{job}-fresh" if fresh else job, of=out, keep=not fresh) as path:
         if fresh:
-            print(f"{out}: fresh: true, so rows of its previous version are computed anew", flush=True)
+            notes.say(f"{out}: fresh: true, so rows of its previous version are computed anew")
         rows = Rows(path, schema, on=on, values=values)
         for earlier in [] if fresh else previous.fetch(out, path / SCRATCH):
             rows.reuse(earlier)
@@ -96,10 +97,9 @@ class Rows:
         left = placed.filter(pl.col("file").is_null()).drop(*KEYS, *PLACES)
         reused = placed["file"].is_in(list(self._reused)).sum()
         alike = f" ({distinct.height} distinct)" if distinct.height < wanted.height else ""
-        print(
+        notes.say(
             f"{self._folder.name}: {wanted.height} rows wanted{alike}: {reused} from the previous version, "
-            f"{distinct.height - left.height - reused} from an interrupted run, {left.height} to compute",
-            flush=True,
+            f"{distinct.height - left.height - reused} from an interrupted run, {left.height} to compute"
         )
         return left
 
@@ -133,7 +133,7 @@ class Rows:
         if hashlib.sha256(path.read_bytes()).hexdigest() == path.stem:
             self._add(path)
         else:
-            print(f"{path}: damaged; its rows are computed again", flush=True)
+            notes.say(f"{path}: damaged; its rows are computed again")
             path.unlink()
 
     def _add(self, path: Path) -> None:
@@ -141,7 +141,7 @@ class Rows:
         try:
             rows = self._read(path, self._columns)
         except pl.exceptions.PolarsError as error:  # written by another version of this package
-            print(f"{path}: rows of another layout, not used: {str(error).splitlines()[0]}", flush=True)
+            notes.say(f"{path}: rows of another layout, not used: {str(error).splitlines()[0]}")
             return
         file = pl.lit(len(self._files), dtype=pl.UInt32)
         new = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from rlhf_data import notes
 from rlhf_data.errors import TableError
 from rlhf_data.inference.protocols import ResponsePair
 from rlhf_data.judges import pairwise_template
@@ -173,10 +174,9 @@ def training_rows(shown: pl.DataFrame, tokenizer: PreTrainedTokenizerBase, *, ma
     alike = rows.filter(pl.Series([one.alike for one in asked], dtype=pl.Boolean))
     found = rows.join(alike, on="pair_id", how="anti", maintain_order="left")  # in neither order
     if alike.height:
-        print(
+        notes.say(
             f"{alike['pair_id'].n_unique()} of {shown['pair_id'].n_unique()} comparisons are left out: their responses "
-            "differ only after what train_preference.max_length leaves of them",
-            flush=True,
+            "differ only after what train_preference.max_length leaves of them"
         )
     if found.is_empty() and not rows.is_empty():
         raise TableError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from rlhf_data import notes
 from rlhf_data.errors import PromptError, TableError
 from rlhf_data.models import checkpoints, tokenizers
 from rlhf_data.params.training import LlamaSize, PolicyParams, RewardParams, SftParams
@@ -92,7 +93,7 @@ def reward_tokens(pairs: pl.DataFrame, tokenizer: PreTrainedTokenizerBase, *, ma
     )
     longer = pl.any_horizontal(pl.all().list.len() > max_length)
     if cut := whole.select(longer.sum()).item():
-        print(f"{cut} of {whole.height} comparisons lose the beginning beyond {max_length} tokens", flush=True)
+        notes.say(f"{cut} of {whole.height} comparisons lose the beginning beyond {max_length} tokens")
     return whole.select(pl.all().list.tail(max_length))
 
 
@@ -103,10 +104,9 @@ def tell_apart(tokens: pl.DataFrame) -> pl.DataFrame:
     """
     found = tokens.filter(pl.col("chosen_ids") != pl.col("rejected_ids"))
     if lost := tokens.height - found.height:
-        print(
+        notes.say(
             f"{lost} of {tokens.height} comparisons are left out: their sides differ only before the last "
-            "train_reward.max_length tokens",
-            flush=True,
+            "train_reward.max_length tokens"
         )
     if found.is_empty():
         raise TableError("train_reward.max_length: cuts off all that tells two sides apart, in every comparison")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,7 @@ def _progress() -> Any:
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
             if self.training_bar is not None and "loss" in (logs or {}):
-                self.training_bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
+                self.training_bar.set_postfix(loss=f"{float(logs['loss']):.3f}", refresh=sys.stderr.isatty())
 
     return Progress()
 
