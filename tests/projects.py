@@ -112,8 +112,8 @@ def stages_run(output: str) -> list[str]:
 def rows_of(output: str) -> dict[str, tuple[int, ...]]:
     """By table: rows wanted, from the previous version, from an interrupted run, and computed."""
     said = re.findall(
-        r"(?:^|; )([\w-]+-iter\d+(?:-[a-z_]+)?)-[\w-]+: (\d+) rows wanted[^;:]*: (\d+) from the[^;]* version, (\d+) from an [^;]* run, "
-        r"(\d+) to compute",
+        r"(?:^|; )([\w-]+-iter\d+(?:-[a-z_]+)?)-[\w-]+: (\d+) rows wanted[^;:]*: "
+        r"(\d+) from the[^;]* version, (\d+) from an [^;]* run, (\d+) to compute",
         output,
         flags=re.MULTILINE,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rlhf_data import notes
 from rlhf_data.errors import StorageError
 from rlhf_data.storage import revisions
 
@@ -43,7 +44,8 @@ def _files(tracked: Any, root: str) -> list[str]:
     except DataIndexDirError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise StorageError(str(error.__cause__)) from error
-        print(f"{root[1:]}: neither the cache nor the remote holds its previous version; nothing to reuse", flush=True)
+        shown = root.removeprefix("/")
+        notes.say(f"{shown}: neither the cache nor the remote holds its previous version; nothing to reuse")
         return []
     return sorted(name for name in found if name.endswith(".parquet"))
 
@@ -54,8 +56,8 @@ def _copy(tracked: Any, name: str, into: Path) -> Path | None:
         if revisions.copied(tracked, name, copy):
             return copy
     except FileNotFoundError:
-        print(f"{name[1:]}: neither in the cache nor on the remote; its rows are computed again", flush=True)
+        notes.say(f"{name.removeprefix('/')}: neither in the cache nor on the remote; its rows are computed again")
         return None
-    print(f"{name[1:]}: damaged in the cache or on the remote; its rows are computed again", flush=True)
+    notes.say(f"{name.removeprefix('/')}: damaged in the cache or on the remote; its rows are computed again")
     copy.unlink()
     return None

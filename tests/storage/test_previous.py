@@ -123,3 +123,15 @@ def test_a_remote_out_of_reach_is_an_error_with_the_ways_out(clone: Path, tmp_pa
 def test_outside_a_project_there_are_no_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert previous.fetch(TABLE, tmp_path / "into") == []
+
+
+@pytest.mark.parametrize("name", ["data/scores/iter1/reward.parquet", "/data/scores/iter1/reward.parquet"])
+def test_a_lost_file_is_named_whole(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(*arguments: object) -> bool:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(previous.revisions, "copied", absent)
+    assert previous._copy(None, name, tmp_path) is None
+    assert capsys.readouterr().out.startswith("data/scores/iter1/reward.parquet: neither in the cache nor")
