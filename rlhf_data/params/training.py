@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rlhf_data.params.fields import Positive, Rate, Share, section
+from rlhf_data.params.fields import Count, Positive, Rate, Share, section
 
 
 @section
@@ -67,9 +67,16 @@ class SftParams(Training):
 
     base: LlamaSize | str  # a new model, or a hub id or folder
     revision: str | None
+    epochs: Count  # 0: π₀ is the base as it is
     packing: Literal["bfd", "bfd_split", "wrapped"] | None  # as TRL names them; null pads instead
     assistant_only_loss: bool
     group_by_length: bool  # batches of like length, where nothing is packed
+
+    @model_validator(mode="after")
+    def has_weights(self) -> SftParams:
+        if not self.epochs and isinstance(self.base, LlamaSize):
+            raise ValueError("epochs 0 needs a base that is trained: a hub id or folder")
+        return self
 
 
 @section

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 def train_sft(
     section: SftParams, messages: pl.DataFrame, tokenizer: Path, *, seed: int, work: Path, out: Path
 ) -> pl.DataFrame:
-    """Trains π₀ on conversations (`messages`) and saves it at `out`; returns the training log, one row per step."""
+    """Trains π₀ on conversations (`messages`) and saves it at `out`; returns the training log, one row per step.
+
+    With no epochs, π₀ is its base, with the tokenizer given, and the log has no row.
+    """
     from trl import SFTTrainer
 
     loaded = checkpoints.tokenizer(tokenizer)
@@ -40,6 +43,8 @@ def train_sft(
             section.base, precision=MASTER, attention=section.attention, revision=section.revision
         )
         checkpoints.fit_embeddings(model, loaded)
+    if not section.epochs:
+        return trl_run.untrained(model, loaded, section, out)
     trainer = SFTTrainer(
         model=model,
         args=trl_config.sft(section, seed=seed, out=work),

@@ -62,6 +62,13 @@ def run(trainer: Any, section: Training, stage: str, out: Path) -> pl.DataFrame:
     return log
 
 
+def untrained(model: Any, tokenizer: Any, section: Training, out: Path) -> pl.DataFrame:
+    """Saves a model at `out` as it is; returns the log of no steps."""
+    checkpoints.save(model, section.precision, out)
+    tokenizer.save_pretrained(out)
+    return pl.DataFrame(schema={"step": pl.Int64, "loss": pl.Float64, "learning_rate": pl.Float64})
+
+
 def fit(trainer: Any, section: Training, stage: str) -> pl.DataFrame:
     """Trains, from the last whole checkpoint on; returns the log, one row per logged step."""
     from transformers.trainer_callback import PrinterCallback, ProgressCallback

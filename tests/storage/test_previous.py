@@ -132,6 +132,6 @@ def test_a_lost_file_is_named_whole(
     def absent(*arguments: object) -> bool:
         raise FileNotFoundError
 
-    monkeypatch.setattr(previous.revisions, "copied", absent)
+    monkeypatch.setattr("rlhf_data.storage.revisions.copied", absent)
     assert previous._copy(None, name, tmp_path) is None
     assert capsys.readouterr().out.startswith("data/scores/iter1/reward.parquet: neither in the cache nor")

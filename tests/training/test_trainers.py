@@ -129,6 +129,17 @@ def test_sft_from_a_folder(
     assert weights(tmp_path / "out") != weights(policy_dir)
 
 
+def test_no_sft_is_the_base_as_it_is(sft: SftParams, policy_dir: Path, tmp_path: Path, work: Path) -> None:
+    section = replace(sft, base=str(policy_dir), epochs=0)
+    log = trainers.train_sft(section, conversations(), policy_dir, seed=0, work=work, out=tmp_path / "out")
+    assert log.is_empty()
+    assert {"step", "loss"} <= set(log.columns)
+    assert weights(tmp_path / "out") == weights(policy_dir)
+    assert checkpoints.tokenizer(tmp_path / "out").chat_template == checkpoints.tokenizer(policy_dir).chat_template
+    with pytest.raises(ValueError, match="epochs 0 needs a base that is trained"):
+        replace(sft, epochs=0)
+
+
 def test_the_sft_seed_decides(sft: SftParams, tokenizer_dir: Path, tmp_path: Path, work: Path) -> None:
     for seed in (0, 1):
         trainers.train_sft(sft, conversations(), tokenizer_dir, seed=seed, work=work, out=tmp_path / str(seed))
