@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rlhf_data.params.fields import Kind, Name, Positive, Rate, section
+from rlhf_data.params.fields import Name, Positive, Rate, section
 from rlhf_data.params.sources import Source
 
 
@@ -23,9 +23,9 @@ class IngestParams:
     ]
 
     @model_validator(mode="after")
-    def has_every_kind(self) -> IngestParams:
-        """The loop needs pairs for the reward model, conversations for π₀, and prompts."""
-        if missing := set(get_args(Kind)) - {source.kind for source in self.sources.values()}:
+    def has_pairs_and_prompts(self) -> IngestParams:
+        """The loop needs pairs for the reward model, and prompts; conversations only where π₀ is trained."""
+        if missing := {"preferences", "prompts"} - {source.kind for source in self.sources.values()}:
             raise ValueError(f"no source of kind {', '.join(sorted(missing))}")
         return self
 

@@ -87,6 +87,16 @@ class Params:
         return self
 
     @model_validator(mode="after")
+    def has_conversations_where_it_trains_on_them(self) -> Params:
+        kinds = {source.kind for source in self.ingest.sources.values()}
+        if self.train_sft.epochs and "instructions" not in kinds:
+            raise ValueError(
+                "ingest.sources: no source of kind instructions, which train_sft learns from; "
+                "train_sft.epochs 0 leaves a base as it is and needs none"
+            )
+        return self
+
+    @model_validator(mode="after")
     def writes_within_the_context_of_a_new_model(self) -> Params:
         base = self.train_sft.base
         if isinstance(base, LlamaSize) and self.generate.max_model_len > base.context:

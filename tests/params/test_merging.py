@@ -44,6 +44,15 @@ def test_five_lines_are_a_profile(project: Path) -> None:
     assert (mine.pair.min_margin, mine.train_sft.base, mine.seed) == (0.0, tiny.train_sft.base, tiny.seed)
 
 
+def test_conversations_are_needed_where_sft_trains_on_them(project: Path) -> None:
+    sources = "".join(f"\n    {kind}: {{format: world, kind: {kind}, rows: 9}}" for kind in ("preferences", "prompts"))
+    write("mine", f"from: tiny\ningest:\n  sources:{sources}\n")
+    with pytest.raises(ParamsError, match=r"no source of kind instructions, .*; train_sft\.epochs 0 leaves a base"):
+        params.load_profile("mine")
+    write("mine", f"from: tiny\ningest:\n  sources:{sources}\ntrain_sft: {{base: models/some, epochs: 0}}\n")
+    assert set(params.load_profile("mine").ingest.sources) == {"preferences", "prompts"}
+
+
 def test_a_profile_may_start_from_one_that_does(project: Path) -> None:
     write("a", "from: tiny\nseed: 1\npair: {length_penalty: 0.02}\n")
     write("b", "from: a\nseed: 2\n")

@@ -97,7 +97,7 @@ def test_a_changed_file_is_not_the_pinned_one(project: Path) -> None:
         ("pair", {"length_penalty": -0.1}, "pair.length_penalty"),
         ("generate", {"samples": 1}, "generate.samples"),
         ("pair", {"lenght_penalty": 0.1}, "pair.lenght_penalty"),
-        ("ingest", {"sources": {"pairs": world("preferences", 20)}}, "no source of kind instructions, prompts"),
+        ("ingest", {"sources": {"pairs": world("preferences", 20)}}, "no source of kind prompts"),
     ],
 )
 def test_a_bad_parameter_stops_a_stage_before_it_reads(
