@@ -92,9 +92,10 @@ class Server:
 
     def _kill(self, connection: socket.socket) -> None:
         """Of a stage whose process was killed: it says nothing, so what there is to read is its end."""
-        self.selector.unregister(connection)
-        fork = next(fork for fork, (_, one) in self.forks.items() if one is connection)
-        signal.pidfd_send_signal(fork, signal.SIGKILL)
+        for fork, (_, one) in self.forks.items():
+            if one is connection:  # else its fork ended just before
+                self.selector.unregister(connection)
+                signal.pidfd_send_signal(fork, signal.SIGKILL)
 
 
 class Leaving:

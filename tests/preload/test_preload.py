@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import selectors
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ import pytest
 import small_project
 from small_project import ENVIRONMENT
 
-from rlhf_data.preload import client
+from rlhf_data.preload import client, server
 
 ROOT = Path(__file__).parents[2]
 # A stage that says what it is, then does what its first word says
@@ -211,3 +213,22 @@ def test_only_its_own_user_may_ask_for_forks(project: Path) -> None:
         assert not gone.exists()
         assert path.stat().st_mode & 0o077 == 0
         os.kill(one["pid"], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("places", [(0, 1), (1, 0)])
+def test_a_fork_that_ends_with_its_process(places: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "IDLE", 0.1)
+    with socket.socket(socket.AF_UNIX) as listener, subprocess.Popen(["true"]) as fork:
+        serving = server.Server(listener, os.getpid())
+        ours, theirs = socket.socketpair()
+        ours.close()
+        serving.forks[handle := os.pidfd_open(fork.pid)] = fork.pid, theirs
+        keys = [serving.selector.register(one, selectors.EVENT_READ) for one in (handle, theirs)]
+        ready = [(keys[place], selectors.EVENT_READ) for place in places]
+        once = iter([ready])
+        monkeypatch.setattr(serving.selector, "select", lambda timeout: next(once, []))
+        until(lambda: not runs(fork.pid))
+        assert serving.next_fork() is None
+        assert serving.forks == {}
+        serving.selector.close()
+        os.close(serving.owner)
