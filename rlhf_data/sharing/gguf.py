@@ -49,9 +49,11 @@ def convert(file: Path, folder: Path) -> Any:
 
     with tempfile.TemporaryDirectory() as alone:  # transformers would read settings that lie beside it
         (Path(alone) / file.name).symlink_to(file.absolute())
-        options = {"gguf_file": file.name, "trust_remote_code": False}
-        tokenizer = loading.loaded(lambda: AutoTokenizer.from_pretrained(alone, **options), file)
-        model = loading.loaded(lambda: AutoModelForCausalLM.from_pretrained(alone, dtype="float32", **options), file)
+        options = {"pretrained_model_name_or_path": alone, "gguf_file": file.name}
+        tokenizer = loading.loaded(lambda: AutoTokenizer.from_pretrained(**options, trust_remote_code=False), file)
+        model = loading.loaded(
+            lambda: AutoModelForCausalLM.from_pretrained(**options, dtype="float32", trust_remote_code=False), file
+        )
     model = _plain(AutoModelForCausalLM, model)
     model.generation_config.eos_token_id = model.config.eos_token_id = tokenizer.eos_token_id
     checkpoints.save(model, "fp32", folder)
@@ -64,6 +66,6 @@ def _plain(family: Any, model: Any) -> Any:
     """The same weights in a model that transformers does not take for a quantised one, which it would not save."""
     settings = model.config.to_dict()
     settings.pop("quantization_config", None)
-    plain = family.from_config(type(model.config).from_dict(settings), dtype=model.dtype)
+    plain = family.from_config(type(model.config).from_dict(settings), dtype=model.dtype, trust_remote_code=False)
     plain.load_state_dict(model.state_dict())
     return plain

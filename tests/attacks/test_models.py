@@ -357,7 +357,7 @@ def test_every_call_that_loads_says_that_no_code_is_trusted() -> None:
                 seen += 1
                 said = {one.arg: ast.unparse(one.value) for one in node.keywords}
                 assert said.get("trust_remote_code") == "False", f"{path}:{node.lineno}"
-    assert seen == 6
+    assert seen == 9
 
 
 def test_a_trial_renders_as_transformers_does(policy_dir: Path) -> None:
