@@ -9,14 +9,14 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 run: .venv/.installed
 	rlhf-data check
-	dvc repro --quiet
+	rlhf-data repro
 	rlhf-data ask policies
 	@echo "The page: reports/index.html.  To go on: rlhf-data explore, rlhf-data tables, rlhf-data status"
 
 # The loop alone, to try data: no second judge, no benchmark, no report of length or hacking, which `make run` adds
 quick: .venv/.installed
 	rlhf-data check
-	dvc repro --quiet train_policy report_policy report_cleaning
+	rlhf-data repro train_policy report_policy report_cleaning
 	rlhf-data ask policies
 	@echo "To go on: rlhf-data explore, rlhf-data tables, rlhf-data status"
 

@@ -26,6 +26,7 @@ MODULES = {  # by the subcommand's name
     "diff": "diff",
     "status": "status",
     "check": "check",
+    "repro": "repro",
     "doctor": "doctor",
     "verify": "verify",
     "export": "export",
