@@ -6,6 +6,6 @@ that follow are forks of that server. A fork has the command line, the directory
 signals of the process that DVC started, which waits and ends as its fork did; to kill one is to kill the other. The
 server ends with its `dvc repro`, or when no stage has come for a while.
 
-A stage starts by itself, as ever, where it is called by hand or by several processes at once (torchrun), where torch is
-built for a GPU, whose driver does not outlive a fork, off Linux, and with `RLHF_DATA_PRELOAD=0`.
+A stage starts by itself, as ever, where it is called by hand or by several processes at once (torchrun), where there is
+a GPU, whose driver does not outlive a fork, off Linux, and with `RLHF_DATA_PRELOAD=0`.
 """
