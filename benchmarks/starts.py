@@ -28,7 +28,7 @@ WAYS = {
 }
 # A stage, as far as it has to be there to compute; what its own process took, where nobody else can read it
 STAGE = f"""
-import json, os, time
+import json, os
 from rlhf_data import cli, params
 from rlhf_data.storage import journal, tables
 from rlhf_data.training import trainers

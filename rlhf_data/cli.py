@@ -50,7 +50,8 @@ def run(main: Callable[..., None]) -> None:
                 with notes.held() as said:
                     main(**arguments)
             else:
-                print(reason, end="\n" if reason else "", flush=True)
+                if reason:
+                    print(reason, flush=True)
                 main(**arguments)
                 said, reason = [], ""
             inputs.record(stage, read)
