@@ -215,8 +215,8 @@ def test_noise_draws_from_the_softmax(temperature: float) -> None:
     logits = torch.tensor([2.0, 1.0, 0.0, -1.0, 1.5])
     draws = 20_000
     requests = [Request([], seed, temperature) for seed in range(draws)]
-    noisy = transformers_engine._gumbel_noise(requests)(None, logits.expand(draws, 5))
-    counts = noisy.argmax(dim=1).bincount(minlength=5)
+    drawn = transformers_engine._Draws(requests).tokens(list(range(draws)), logits.expand(draws, 5))
+    counts = drawn.bincount(minlength=5)
     expected = (logits / temperature).softmax(dim=0) * draws
     chi_square = ((counts - expected) ** 2 / expected).sum()
     assert chi_square < 18.47  # 99.9 % of draws, with 4 degrees of freedom
