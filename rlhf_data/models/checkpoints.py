@@ -57,9 +57,30 @@ def _tokenizer_family(folder: Path) -> Any:
 
 
 def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Resizes the embeddings where the tokenizer has more tokens than the model."""
+    """Resizes the embeddings where the tokenizer has more tokens than the model; new ones are drawn, always alike."""
+    import torch
+
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(len(tokenizer))
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model.resize_token_embeddings(len(tokenizer))
+
+
+def freeze(model: Any, layers: int) -> None:
+    """Keeps the embeddings and the lowest `layers` as they are in a training; of 0, trains all.
+
+    Raises `EngineError` where none is left to train.
+    """
+    import torch
+
+    if not layers:
+        return
+    there = model.config.get_text_config().num_hidden_layers
+    stacks = [one for one in model.base_model.modules() if isinstance(one, torch.nn.ModuleList) and len(one) == there]
+    if layers >= there or len(stacks) != 1:
+        raise EngineError(f"frozen_layers {layers}: the model has {there} layers\n  lower it, so that some are trained")
+    for part in [model.get_input_embeddings(), *stacks[0][:layers]]:
+        part.requires_grad_(False)
 
 
 def for_inference(model: Any, tokenizer: Any) -> Any:

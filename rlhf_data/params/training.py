@@ -53,6 +53,7 @@ class Training:
     attention: Literal["sdpa", "eager", "flash_attention_2"]
     logging_steps: Positive
     save_steps: Positive  # between checkpoints, which an interrupted training goes on from
+    frozen_layers: Count = 0  # the lowest layers, which are not trained, nor are the embeddings then
 
     @model_validator(mode="after")
     def accumulates_whole_batches(self) -> Training:

@@ -80,6 +80,7 @@ def _initial(section: PreferenceParams, base: str | Path, tokenizer: Any, seed: 
     model = checkpoints.causal(base, precision=trl_run.MASTER, attention=section.attention, revision=section.revision)
     set_seed(seed)  # embeddings of tokens that are new
     checkpoints.fit_embeddings(model, tokenizer)
+    checkpoints.freeze(model, section.frozen_layers)
     return model
 
 

@@ -43,6 +43,7 @@ def train_sft(
             section.base, precision=MASTER, attention=section.attention, revision=section.revision
         )
         checkpoints.fit_embeddings(model, loaded)
+    checkpoints.freeze(model, section.frozen_layers)
     if not section.epochs:
         return trl_run.untrained(model, loaded, section, out)
     trainer = SFTTrainer(
@@ -76,6 +77,7 @@ def train_reward(
     set_seed(seed)  # the head is new
     model = checkpoints.reward(base, precision=MASTER, attention=section.attention, revision=section.revision)
     checkpoints.fit_embeddings(model, tokenizer)
+    checkpoints.freeze(model, section.frozen_layers)
     tokens = reward_tokens(pairs, tokenizer, max_length=section.max_length)
     left_out(pairs.filter(tokens["chosen_ids"] == tokens["rejected_ids"])["pair_id"])
     trainer = RewardTrainer(
@@ -125,8 +127,10 @@ def train_policy(
 
     `history` brings the reference's log-probabilities, so that no reference model is in memory.
     """
+    model = checkpoints.causal(init, precision=MASTER, attention=section.attention)
+    checkpoints.freeze(model, section.frozen_layers)
     trainer = stored_reference.trainer()(
-        model=checkpoints.causal(init, precision=MASTER, attention=section.attention),
+        model=model,
         args=trl_config.policy(section, seed=seed, out=work),
         train_dataset=_preference_dataset(history),
         processing_class=checkpoints.tokenizer(init),
