@@ -5,7 +5,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run quick test test-packages lint lock clean
+.PHONY: run quick demo test test-packages lint lock clean
 
 run: .venv/.installed
 	rlhf-data check
@@ -19,6 +19,11 @@ quick: .venv/.installed
 	rlhf-data repro train_policy report_policy report_cleaning
 	rlhf-data ask policies
 	@echo "To go on: rlhf-data explore, rlhf-data tables, rlhf-data status"
+
+# A real language model through the loop, in the folder demo: about an hour on two cores
+demo: .venv/.installed
+	uv pip install --quiet --no-deps --requirement requirements/demo.txt
+	rlhf-data demo demo
 
 test: .venv/.installed lint
 	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -8,11 +8,10 @@ from tqdm import tqdm
 from rlhf_data import cli, hashing, notes, params
 from rlhf_data.cleaning import decontamination, ingest, ingest_counts
 from rlhf_data.cleaning.instructions import decontaminated
-from rlhf_data.params.sources import WorldSource
+from rlhf_data.params.sources import Drawn
 from rlhf_data.schemas import Counts, Extras, Instructions, Preferences, PromptPool, Rejects
-from rlhf_data.sources import formats, raw, readers
+from rlhf_data.sources import drawn, formats, raw, readers
 from rlhf_data.storage import tables
-from rlhf_data.world import records as world
 
 
 def main(preferences: Path, instructions: Path, pool: Path, extras: Path, rejects: Path, counts: Path) -> None:
@@ -28,11 +27,7 @@ def main(preferences: Path, instructions: Path, pool: Path, extras: Path, reject
     ingested = {}
     said: dict[str, str] = {}  # by the conversations of all sources
     for name, source in section.sources.items():
-        records = (
-            world.records(source.kind, source.rows, seed)
-            if isinstance(source, WorldSource)
-            else raw.records(source, Path(section.root))
-        )
+        records = drawn.records(source, seed) if isinstance(source, Drawn) else raw.records(source, Path(section.root))
         parse = formats.parser(source.format, source.kind, vars(source) | {"seed": seed})
         shown = tqdm(records, desc=name, unit=" records", disable=None)
         cleaned = clean(shown, parse, source, name=name, seen=said if source.kind == "instructions" else {})

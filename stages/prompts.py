@@ -23,7 +23,14 @@ def main(pool: Path, tokenizer: Path, out: Path, rejects: Path) -> None:
     usable, dropped = prompt_shards.usable(
         counted, max_tokens=section.max_tokens, against=against, near=rules.near_duplicates, seed=profile.seed
     )
-    dealt = prompt_shards.deal(usable, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
+    dealt = prompt_shards.deal(
+        usable,
+        sizes,
+        shards=section.shards,
+        held_out=profile.held_out,
+        seed=profile.seed,
+        evaluated=section.held_out,
+    )
 
     tables.write_parts(dealt.items(), out, Prompts)
     tables.write(dropped, rejects, Rejects)

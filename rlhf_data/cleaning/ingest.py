@@ -25,7 +25,7 @@ from rlhf_data.cleaning.validation import TABLES, Place, Values
 from rlhf_data.cleaning.wanted import wanted
 from rlhf_data.errors import SourceError
 from rlhf_data.hashing import fraction
-from rlhf_data.params.sources import Source, WorldSource
+from rlhf_data.params.sources import Drawn, Source
 from rlhf_data.schemas import Extras, Rejects
 from rlhf_data.sources import formats, markup, unread
 from rlhf_data.sources.records import BadRecord, Prompt, Response, Row, texts
@@ -69,7 +69,7 @@ def of_source(
 
     Raises `SourceError` where none of its records can be used.
     """
-    own = None if isinstance(source, WorldSource) else source  # the world's records have no options
+    own = None if isinstance(source, Drawn) else source  # drawn records have no options
     lost, carried = Counter[str](), None
     if own and own.trim_unanswered:
         parse = partial(trimmed, parse, lost)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import polars as pl
 
@@ -16,6 +16,7 @@ from rlhf_data.params.cleaning import NearDuplicateParams
 from rlhf_data.schemas import Rejects
 
 HELD_OUT = ("dev", "test")
+UNUSED = "unused"
 
 
 def usable(
@@ -40,7 +41,13 @@ def usable(
 
 
 def deal(
-    prompts: pl.DataFrame, sizes: Mapping[str, int], *, shards: int, held_out: float, seed: int
+    prompts: pl.DataFrame,
+    sizes: Mapping[str, int],
+    *,
+    shards: int,
+    held_out: float,
+    seed: int,
+    evaluated: Collection[str] | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Disjoint tables by name: each iteration's, `dev` and `test`, of at most their `sizes`, and `unused`.
 
@@ -48,12 +55,16 @@ def deal(
     shard, one of `shards` or of the two held-out ones, and its place there. Iteration t takes the first prompts of
     shard t; where there are more iterations than shards, they go round, each taking the next ones. So a new source
     moves no prompt to another shard, and a new iteration moves none at all.
+
+    Where the sources that are `evaluated` are named, all of their prompts are held out for dev and test, and those of
+    others that are held out stay in `unused`.
     """
     iterations = [name for name in sizes if name not in HELD_OUT]
-    sides = [is_held_out(one, share=held_out, seed=seed) for one in first_questions(prompts)]
+    held = [is_held_out(one, share=held_out, seed=seed) for one in first_questions(prompts)]
+    asked = held if evaluated is None else [source in evaluated for source in prompts["source"]]
     slots = [
-        HELD_OUT[int(position * 2)] if held else str(int(position * shards))
-        for held, position in zip(sides, _fractions(prompts, "shard", seed), strict=True)
+        HELD_OUT[int(position * 2)] if tests else UNUSED if kept_out else str(int(position * shards))
+        for tests, kept_out, position in zip(asked, held, _fractions(prompts, "shard", seed), strict=True)
     ]
     dealt = prompts.with_columns(
         slot=pl.Series(slots, dtype=pl.String), order=pl.Series(_fractions(prompts, "order", seed), dtype=pl.Float64)
@@ -66,14 +77,14 @@ def deal(
         name: dealt.filter(pl.col("slot") == slot, place.is_between(start, start + sizes[name], closed="left"))
         for name, (slot, start) in takers.items()
     }
-    found["unused"] = dealt.join(pl.concat(found.values()), on="prompt_id", how="anti", maintain_order="left")
+    found[UNUSED] = dealt.join(pl.concat(found.values()), on="prompt_id", how="anti", maintain_order="left")
     if empty := [name for name in sizes if found[name].is_empty()]:
         raise TableError(
             f"{prompts.height} prompts are too few: none is left for {', '.join(empty)}\n"
             "  add prompt sources; lower prompts.per_iteration, dev or test; take fewer iterations (params.yaml, and "
             "prompts.shards); raise held_out for dev and test, or prompts.max_tokens"
         )
-    return {name: found[name].drop("slot", "order") for name in [*sizes, "unused"]}
+    return {name: found[name].drop("slot", "order") for name in [*sizes, UNUSED]}
 
 
 def _too_long(prompts: pl.DataFrame, most: int) -> pl.Series:

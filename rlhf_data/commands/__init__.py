@@ -35,6 +35,8 @@ MODULES = {  # by the subcommand's name
     "inspect": "inspect",
     "new-profile": "new_profile",
     "convert": "convert",
+    "annotate": "annotate",
+    "demo": "demo",
     "clean": "clean",
     "push": "push",
 }

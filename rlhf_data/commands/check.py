@@ -15,6 +15,7 @@ from rlhf_data.commands import check_models, check_sources
 from rlhf_data.commands.findings import Finding, told
 from rlhf_data.commands.projects import Project
 from rlhf_data.errors import RlhfDataError
+from rlhf_data.evaluation import gold
 from rlhf_data.params import Params, ProjectParams, merging
 from rlhf_data.params.profiles import CHARS_PER_TOKEN
 from rlhf_data.params.training import LlamaSize
@@ -84,8 +85,8 @@ def _judges(project: Path, wanted: ProjectParams, profile: Params) -> Iterator[F
         if judges[name].kind not in ("reward", "recorded") or getattr(judges[name], "model", "") is None:
             yield "problem", f"judges.{name}: is trained here — take it out of `given_judges` in params.yaml"
     asked = [one for one in profile.ingest.sources.values() if one.kind == "prompts"]
-    if profile.report.select_by == "gold_reward" and not any(one.format == "world" for one in asked):
-        yield "problem", "report.select_by: gold_reward is known of the world's prompts alone — set it to reward"
+    if profile.report.select_by == "gold_reward" and not any(one.format in gold.FORMATS for one in asked):
+        yield "problem", "report.select_by: gold_reward is known of no prompt here — set it to reward"
 
 
 def _disk(project: Path, wanted: ProjectParams, profile: Params) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from rlhf_data.errors import RlhfDataError, SourceError
 from rlhf_data.judges import given_folder
 from rlhf_data.params import Params, ProjectParams
 from rlhf_data.params.cleaning import EvaluationSet
-from rlhf_data.params.sources import Recorded, WorldSource
+from rlhf_data.params.sources import Drawn, Recorded
 from rlhf_data.sources import fields, formats, raw, readers
 from rlhf_data.sources.records import BadRecord
 
@@ -28,7 +28,7 @@ def findings(project: Path, wanted: ProjectParams, profile: Params) -> Iterator[
     """Sources, the benchmarks of judges, evaluation sets, recorded scores, and whether prompts fill the shards."""
     section, pools = profile.ingest, list[pl.DataFrame]()
     for name, source in section.sources.items():
-        if isinstance(source, WorldSource):
+        if isinstance(source, Drawn):
             continue
         most = POOL if source.kind == "prompts" else FIRST
         found = _tried(partial(_kept, project / section.root, name, source, profile, most), f"ingest.sources.{name}")
@@ -114,7 +114,14 @@ def _shards(pool: pl.DataFrame, wanted: ProjectParams, profile: Params) -> Itera
     sizes = {**dict.fromkeys(wanted.iterations, section.per_iteration), "dev": section.dev, "test": section.test}
     prompts = pool.unique("prompt_id", keep="first", maintain_order=True)
     try:
-        dealt = prompt_shards.deal(prompts, sizes, shards=section.shards, held_out=profile.held_out, seed=profile.seed)
+        dealt = prompt_shards.deal(
+            prompts,
+            sizes,
+            shards=section.shards,
+            held_out=profile.held_out,
+            seed=profile.seed,
+            evaluated=section.held_out,
+        )
     except RlhfDataError as error:
         yield fault("prompts", error)
         return

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from rlhf_data.params.sources import Source
 
+FORMATS = ("world", "requests")  # of sources whose prompts have a gold reward
+
 
 class Gold(Protocol):
     """A gold reward, of one format."""
@@ -16,7 +18,9 @@ class Gold(Protocol):
 
 
 def by_source(sources: Mapping[str, Source]) -> dict[str, Gold]:
-    """The gold reward of each source that has one, by the source's name; today that is the embedded world's alone."""
-    from rlhf_data.world import gold
+    """The gold reward of each source that has one, by the source's name."""
+    from rlhf_data.requests import gold as requests
+    from rlhf_data.world import gold as world
 
-    return {name: gold.of for name, source in sources.items() if source.format == "world"}
+    golds: dict[str, Gold] = {"world": world.of, "requests": requests.of}
+    return {name: golds[source.format] for name, source in sources.items() if source.format in FORMATS}

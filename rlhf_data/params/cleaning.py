@@ -105,3 +105,6 @@ class PromptsParams:
     per_iteration: Positive  # at most, as dev and test
     dev: Positive
     test: Positive
+    held_out: list[Name] | None = (
+        None  # sources of prompts that dev and test alone take; null: a share of every source's
+    )

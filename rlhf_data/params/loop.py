@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rlhf_data.params.fields import Count, Positive, Rate, section
+from rlhf_data.params.fields import Count, Name, Positive, Rate, section
 
 
 @section
@@ -64,6 +64,16 @@ class HistoryParams:
     batch_size: Positive  # pairs that one forward pass of the reference holds
     part_pairs: Positive  # pairs whose log-probabilities are kept at once; a crash loses as many at most
     fresh: bool  # as generate.fresh
+
+
+@section
+class AnnotateParams:
+    """Whom `rlhf-data annotate` simulates: annotators who label pairs of π₀'s own answers to everyday requests."""
+
+    source: Name  # of format labelled: its file is written
+    requests: Positive
+    samples: Annotated[int, Field(ge=2, le=255, multiple_of=2)]  # answers to each, which are compared two by two
+    sharpness: Rate  # of the annotators, in logits per unit of gold reward
 
 
 @section

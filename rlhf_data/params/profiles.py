@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -17,7 +17,14 @@ from rlhf_data.params import merging, told, yaml_text
 from rlhf_data.params.cleaning import CleanParams, IngestParams, MixParams, PromptsParams, Table5Params
 from rlhf_data.params.fields import Count, Name, Share, section
 from rlhf_data.params.judges import BenchmarkPairsParams, CombineRewardsParams, Judge, ScoreParams
-from rlhf_data.params.loop import EvaluateParams, GenerateParams, HistoryParams, OfflineHistoryParams, PairParams
+from rlhf_data.params.loop import (
+    AnnotateParams,
+    EvaluateParams,
+    GenerateParams,
+    HistoryParams,
+    OfflineHistoryParams,
+    PairParams,
+)
 from rlhf_data.params.reports import HackingParams, LengthBiasParams, ReportParams
 from rlhf_data.params.training import (
     LlamaSize,
@@ -60,6 +67,7 @@ class Params:
     benchmark_pairs: BenchmarkPairsParams
     length_bias: LengthBiasParams
     hacking: HackingParams
+    annotate: AnnotateParams | None = None
 
     @model_validator(mode="after")
     def names_sources_that_there_are(self) -> Params:
@@ -146,6 +154,7 @@ class ProjectParams:
     scored_by: Annotated[list[Name], Field(min_length=1)]
     tested: list[Name]  # judges that are compared on test pairs
     given_judges: tuple[Name, ...] = ()  # judges that are not trained here
+    tasks: tuple[Literal["requests"], ...] = ()  # that have a report of their own: constraints kept
     second_judge: Name  # that no policy is trained on: what reward hacking is held against
 
 

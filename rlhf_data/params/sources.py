@@ -26,6 +26,16 @@ class WorldSource:
 
 
 @section
+class RequestsSource:
+    """Everyday requests with constraints that a program checks, drawn."""
+
+    format: Literal["requests"]
+    kind: Literal["prompts"]
+    rows: Positive
+    topics: Literal["trained", "held_out"]  # which topics they are about; half of the latter have held-out constraints
+
+
+@section
 class RecordSource:
     """Records read from files below `ingest.root`, or from the Hugging Face hub."""
 
@@ -73,6 +83,7 @@ class FileSource(RecordSource):
 
     format: Literal[
         "hh_rlhf",
+        "labelled",
         "standard",
         "scored_texts",
         "pandalm",
@@ -285,4 +296,5 @@ Recorded = (
     | RewardBenchSource
     | CustomSource
 )
-Source = WorldSource | Recorded
+Drawn = WorldSource | RequestsSource
+Source = Drawn | Recorded

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from rlhf_data.params.cleaning import CleanParams, MixParams
-from rlhf_data.params.sources import Source, WorldSource
+from rlhf_data.params.sources import Drawn, Source
 from rlhf_data.reports import templates
 from rlhf_data.sources.about import About
 
@@ -66,8 +66,10 @@ def card(
 
 
 def _origin(source: Source, about: About | None, seed: int) -> Origin:
-    if isinstance(source, WorldSource):
-        return Origin("world", f"{source.rows:,} records drawn from the embedded world", f"seed {seed}", about)
+    if isinstance(source, Drawn):
+        return Origin(
+            source.format, f"{source.rows:,} records drawn from the embedded {source.format}", f"seed {seed}", about
+        )
     if source.hub is None:
         return Origin(
             source.format, str(source.path), f"sha256 {source.sha256}" if source.sha256 else "not pinned", about

@@ -56,9 +56,11 @@ def convert(file: Path, folder: Path) -> Any:
         )
     model = _plain(AutoModelForCausalLM, model)
     model.generation_config.eos_token_id = model.config.eos_token_id = tokenizer.eos_token_id
+    tokenizer.save_pretrained(folder)
+    tokenizer = checkpoints.tokenizer(folder)  # with a pad token of its own; raises where it is none to talk with
+    checkpoints.fit_embeddings(model, tokenizer)
     checkpoints.save(model, "fp32", folder)
     tokenizer.save_pretrained(folder)
-    checkpoints.tokenizer(folder)  # raises where it is none to talk with
     return model
 
 

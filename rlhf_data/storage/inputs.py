@@ -13,6 +13,7 @@ from typing import Any
 from rlhf_data.errors import RlhfDataError
 from rlhf_data.hashing import sha256
 from rlhf_data.params import Params, load
+from rlhf_data.params.sources import Drawn
 from rlhf_data.storage import locks
 from rlhf_data.storage.atomic import atomically
 
@@ -24,7 +25,7 @@ Read = dict[str, dict[str, tuple[int, int, int, str]]]
 def _sources(profile: Params) -> Iterator[Path]:
     root = Path(profile.ingest.root)
     for source in profile.ingest.sources.values():
-        if source.format != "world":
+        if not isinstance(source, Drawn):
             yield from (root / source.path,) if source.path else (Path(str(source.hub)),)
     if profile.clean.contamination and profile.clean.contamination.instructions:
         yield from _evaluation_sets(profile)

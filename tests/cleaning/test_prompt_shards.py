@@ -92,6 +92,20 @@ def test_dev_and_test_hold_the_held_out_share() -> None:
     assert len(found["iter1"]) / len(found["iter1"] + found["iter2"]) == pytest.approx(0.5, abs=0.12)
 
 
+def test_sources_that_are_evaluated_on_are_for_dev_and_test_alone() -> None:
+    rows = [*MANY, *[("ark", n, f"other {n}", 5) for n in range(60)]]
+    prompts, _ = judged(pool(rows))
+    given: dict[str, Any] = {"shards": 2, "held_out": 0.25, "seed": 0}
+    sizes = dict.fromkeys([*ITERATIONS, *HELD_OUT], 1000)
+    found, before = deal(prompts, sizes, **given, evaluated=["ark"]), deal(prompts, sizes, **given)
+    assert {*found["dev"]["source"], *found["test"]["source"]} == {"ark"}
+    assert found["dev"].height + found["test"].height == 60
+    for name in ITERATIONS:  # what a judge's test side may hold is trained on no more than before
+        assert found[name].equals(before[name].filter(pl.col("source") == "zoo"))
+    held_out = pl.concat([before[name] for name in HELD_OUT]).filter(pl.col("source") == "zoo")
+    assert set(found["unused"]["prompt_id"]) == set(held_out["prompt_id"])
+
+
 def test_beyond_a_shards_size_prompts_are_unused() -> None:
     large, small = dealt(MANY), dealt(MANY, size=20)
     for name in ("iter1", "iter2", "dev", "test"):

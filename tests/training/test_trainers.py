@@ -15,6 +15,7 @@ from typing import Any, Literal
 import polars as pl
 import pytest
 from datasets import load_dataset
+from safetensors.torch import load_file
 from trl import DPOConfig
 
 from rlhf_data.errors import EngineError, PromptError, TableError
@@ -291,6 +292,38 @@ def test_dpo(policy: PolicyParams, history: pl.DataFrame, policy_dir: Path, tmp_
     assert finite(logs[0])
     assert weights(outs[0]) == weights(outs[1])
     assert weights(outs[0]) != weights(policy_dir)
+
+
+@pytest.mark.parametrize("trains", ["sft", "reward", "policy"])
+def test_frozen_layers_stay_as_they_are(
+    sft: SftParams, reward: RewardParams, policy: PolicyParams, history: pl.DataFrame, policy_dir: Path,
+    tmp_path: Path, work: Path, trains: str,
+) -> None:  # fmt: skip
+    folder, out = tmp_path / "two", tmp_path / "out"
+    tokens = checkpoints.tokenizer(policy_dir)
+    checkpoints.new_llama(replace(SIZE, layers=2), tokens, seed=0).save_pretrained(folder)
+    tokens.save_pretrained(folder)
+    if trains == "sft":
+        section = replace(sft, base=str(folder), frozen_layers=1)
+        trainers.train_sft(section, conversations(), folder, seed=0, work=work, out=out)
+    elif trains == "reward":
+        trainers.train_reward(replace(reward, frozen_layers=1), table(PAIRS), folder, seed=0, work=work, out=out)
+    else:
+        trainers.train_policy(replace(policy, frozen_layers=1), history, folder, seed=0, work=work, out=out)
+    was, now = load_file(folder / "model.safetensors"), load_file(out / "model.safetensors")
+    same = {name for name in was if was[name].equal(now[name])}
+    frozen = {name for name in was if name.startswith(("model.embed_tokens", "model.layers.0."))}
+    assert frozen
+    assert same == frozen
+
+
+def test_as_many_frozen_layers_as_there_are_leave_nothing_to_train(
+    policy: PolicyParams, history: pl.DataFrame, policy_dir: Path, tmp_path: Path, work: Path
+) -> None:
+    with pytest.raises(EngineError, match="frozen_layers 1: the model has 1 layers"):
+        trainers.train_policy(
+            replace(policy, frozen_layers=1), history, policy_dir, seed=0, work=work, out=tmp_path / "out"
+        )
 
 
 def test_dpo_has_the_loss_of_trl_with_a_reference_model(

@@ -1,0 +1,103 @@
+"""`rlhf-data annotate`: simulated annotators label pairs of π₀'s own answers, as people would before a training."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import polars as pl
+
+from rlhf_data import environment, params
+from rlhf_data.commands.projects import Project
+from rlhf_data.errors import ParamsError
+from rlhf_data.generation.open import open_generator, refuse_long
+from rlhf_data.hashing import conversation_id
+from rlhf_data.loop import responses
+from rlhf_data.params import Params
+from rlhf_data.params.sources import RecordSource
+from rlhf_data.params.training import LlamaSize
+from rlhf_data.requests import labels, records
+from rlhf_data.schemas import Generations
+from rlhf_data.storage import fingerprints, journal, tables
+from rlhf_data.storage.atomic import atomically
+
+SEED = "annotate"  # beside the profile's, so that its requests are others than those of its sources
+
+
+def main(project: Project) -> None:
+    """Write the comparisons that the profile's section `annotate` names: π₀'s answers, labelled by their gold reward.
+
+    Answers that are there already are not drawn again. `dvc repro` reads the file as any source.
+    """
+    os.chdir(project)
+    environment.quieten()
+    profile = params.load()
+    policy, out = _policy(profile), _out(profile)
+    asked = _requests(profile)
+    answered = _answered(profile, policy, asked, out.with_name("responses.parquet"))
+    found = list(_labelled(profile, asked, answered))
+    atomically(out, lambda partial: partial.write_text("".join(f"{json.dumps(one)}\n" for one in found)))
+    print(f"{out}: {len(found)} comparisons of {answered.height} answers to {asked.height} requests")
+
+
+def _policy(profile: Params) -> Path:
+    if profile.annotate is None:
+        raise ParamsError("the profile has no section annotate\n  params/smollm2.yaml has one")
+    if isinstance(profile.train_sft.base, LlamaSize) or profile.train_sft.epochs:
+        raise ParamsError("annotate: needs a π₀ that is there: train_sft.base, a folder, with train_sft.epochs: 0")
+    return Path(profile.train_sft.base)
+
+
+def _out(profile: Params) -> Path:
+    section = profile.annotate
+    source = profile.ingest.sources.get(section.source) if section else None
+    if not isinstance(source, RecordSource) or source.path is None or source.format != "labelled":
+        raise ParamsError("annotate.source: names no source of format labelled with a path, to write the labels to")
+    return Path(profile.ingest.root) / source.path
+
+
+def _requests(profile: Params) -> pl.DataFrame:
+    """Requests, with their ids and references."""
+    assert profile.annotate
+    found = list(records.prompts(profile.annotate.requests, "trained", f"{SEED} {profile.seed}"))
+    return pl.DataFrame(
+        {
+            "prompt_id": [conversation_id(one["prompt"]) for one in found],
+            "prompt": [one["prompt"] for one in found],
+            "reference": [json.dumps(one["reference"]) for one in found],
+        }
+    )
+
+
+def _answered(profile: Params, policy: Path, asked: pl.DataFrame, out: Path) -> pl.DataFrame:
+    """π₀'s answers to the requests, each as `generate` would draw it; those that an interrupted run left are kept."""
+    assert profile.annotate
+    section, job = profile.generate, fingerprints.generation(policy, profile.generate)
+    wanted = responses.wanted(
+        asked, samples=profile.annotate.samples, temperatures=section.temperatures, seed=profile.seed, job=job
+    )
+    on, values = responses.ASKED, responses.ANSWERED
+    with journal.opened(out, Generations, job=job, on=on, values=values, fresh=False) as rows:
+        if out.exists():
+            rows.reuse(out)
+        if not (missing := rows.missing(wanted)).is_empty():
+            refuse_long(policy, section, asked["prompt"].to_list())
+            engine = open_generator(policy, section)
+            rows.keep(responses.answer(engine, missing, asked, part=section.part_prompts))
+        answered = responses.generations(rows.fill(wanted), iteration=0)
+        tables.write(answered.select(Generations.column_names()), out, Generations)
+    return answered
+
+
+def _labelled(profile: Params, asked: pl.DataFrame, answered: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    assert profile.annotate
+    by_prompt = answered.partition_by("prompt_id", as_dict=True)
+    for prompt_id, prompt, reference in asked.select("prompt_id", "prompt", "reference").iter_rows():
+        said = by_prompt[(prompt_id,)].sort("sample").select("response", "finish_reason").iter_rows()
+        answers = [labels.Answer(response, reason == "stop") for response, reason in said]
+        rng = Random(f"{SEED} {profile.seed} {prompt_id}")
+        yield from labels.labelled(prompt, reference, answers, sharpness=profile.annotate.sharpness, rng=rng)
