@@ -7,13 +7,19 @@ from rlhf_data.params import merging
 from rlhf_data.storage.atomic import atomically
 
 
+MOVED = 6  # values that are said to differ; another profile has dozens
+
+
 def main(profiles: Path, out: Path) -> None:
     name = params.project().profile
     values = merging.merged(name, profiles.parent)
     params.checked(values, str(profiles / f"{name}.yaml"))
     if (before := merging.in_force(out)) is not None:
-        for line in merging.moved(before, values):
+        lines = list(merging.moved(before, values))
+        for line in lines[:MOVED]:
             notes.say(line)
+        if more := lines[MOVED:]:
+            notes.say(f"{len(more)} more, as `git diff {out}` shows")
     text = merging.written(values, name)
     atomically(out, lambda partial: partial.write_text(text, encoding="utf8"))
 

@@ -22,7 +22,7 @@ def at_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_profiles_that_the_readme_names() -> None:
-    assert PROFILES == ["llama3-8b", "quick", "real", "tiny"]
+    assert PROFILES == ["llama3-8b", "quick", "real", "smollm2", "tiny"]
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -150,7 +150,11 @@ def test_wrong_records_never_crash(format: str, kind: str) -> None:
 def test_no_option_is_ignored(format: str) -> None:
     module = __import__(f"rlhf_data.sources.formats.{format}", fromlist=KINDS)
     taken = {name for kind in kinds(format) for name in list(signature(getattr(module, kind)).parameters)[1:]}
-    shared = {field.name for field in dataclasses.fields(RecordSource)} | {"format", "rows"}
+    shared = {field.name for field in dataclasses.fields(RecordSource)} | {
+        "format",
+        "rows",
+        "topics",
+    }  # of what is drawn
     assert taken - {"seed"} == {field.name for field in dataclasses.fields(FORMATS[format])} - shared
 
 
@@ -162,6 +166,7 @@ def test_every_format_of_the_params_is_read_and_has_examples() -> None:
         "instruction_response",
         "conversations",
         "single_prompt",
+        "world",
     }  # by formats that add no reading
     alike = {name for name in FORMATS if name not in WITH_EXAMPLES}
     for name in alike:
