@@ -7,6 +7,10 @@ not measured. The measured runs take turns, each has prompts that no engine has 
 
     python benchmarks/generation.py                    # 4,096 responses of 64 tokens
     python benchmarks/generation.py --requests 512     # a quick look
+    python benchmarks/generation.py --requests 512 --engines generate transformers --policy models/smollm2
+
+With `--policy`, a chat model that is there answers everyday requests and ends its turns where it likes: what counts is
+the tokens of its answers.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from rlhf_data.inference.protocols import Request
 from rlhf_data.models import checkpoints, tokenizers
 from rlhf_data.params.loop import GenerateParams
 from rlhf_data.params.training import LlamaSize
+from rlhf_data.requests import records as requests
 from rlhf_data.schemas import Message
 from rlhf_data.world import records
 
@@ -38,6 +43,7 @@ SIZE = LlamaSize(hidden_size=128, intermediate_size=384, layers=4, heads=4, cont
 SAMPLES = 8
 WARM_UP = 256  # requests
 PROMPTS = ("short", "long")
+OF_A_POLICY = ("requests",)  # of one that is there
 ENGINES = {
     "generate": "transformers.generate, do_sample",
     "transformers": "TransformersGenerator",
@@ -63,11 +69,15 @@ def main() -> None:
     parser.add_argument(
         "--copies", type=int, default=os.cpu_count(), help="vLLM's, where it has several (default: one a core)"
     )
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES), help="default: all")
+    parser.add_argument("--policy", type=Path, help="a chat model's folder (default: the Llama that never ends)")
     parser.add_argument("--worker", nargs=2, metavar=("ENGINE", "POLICY"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         engine, policy = options.worker
         work(engine, Path(policy), options)
+    elif options.policy:
+        compare(options.policy, options)
     else:
         with tempfile.TemporaryDirectory() as folder:
             compare(endless_policy(Path(folder) / "policy"), options)
@@ -87,7 +97,8 @@ def endless_policy(folder: Path) -> Path:
 
 
 def compare(policy: Path, options: argparse.Namespace) -> None:
-    shared = [f"--{name.replace('_', '-')}={value}" for name, value in vars(options).items() if name != "worker"]
+    given = {name: value for name, value in vars(options).items() if value is not None and name != "engines"}
+    shared = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
     workers = {
         engine: subprocess.Popen(
             [sys.executable, __file__, *shared, "--worker", engine, str(policy)],
@@ -95,22 +106,21 @@ def compare(policy: Path, options: argparse.Namespace) -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        for engine in ENGINES
+        for engine in options.engines
     }
     try:
         for worker in workers.values():
             told(worker, "ready")
         threads = os.environ.get("OMP_NUM_THREADS", "as each library chooses")
         print(f"{options.requests} responses x {options.tokens} tokens, {os.cpu_count()} cores, threads: {threads}")
-        for prompts in PROMPTS:
-            seconds = {engine: [float("inf")] for engine in ENGINES}
+        for prompts in OF_A_POLICY if options.policy else PROMPTS:
+            rates = {engine: 0.0 for engine in options.engines}
             for run in range(options.runs):
                 for engine, worker in workers.items():
                     worker.stdin.write(f"{prompts} {run}\n")  # type: ignore[union-attr]  # a pipe
                     worker.stdin.flush()  # type: ignore[union-attr]
-                    seconds[engine].append(float(told(worker, "seconds")))
-            written = options.requests * options.tokens
-            print_table(prompts, {engine: written / min(found) for engine, found in seconds.items()})
+                    rates[engine] = max(rates[engine], float(told(worker, "rate")))
+            print_table(prompts, rates)
     finally:
         for worker in workers.values():
             worker.communicate()  # the end of its input ends it
@@ -128,7 +138,7 @@ def told(worker: subprocess.Popen[str], what: str) -> str:
 def print_table(prompts: str, rates: dict[str, float]) -> None:
     print(f"\n{prompts + ' prompts':<36}{'tokens/s':>12}{'ratio':>8}")
     for engine, rate in rates.items():
-        print(f"{ENGINES[engine]:<36}{rate:>12,.0f}{rate / rates['generate']:>8.2f}", flush=True)
+        print(f"{ENGINES[engine]:<36}{rate:>12,.0f}{rate / next(iter(rates.values())):>8.2f}", flush=True)
 
 
 def work(engine: str, policy: Path, options: argparse.Namespace) -> None:
@@ -142,24 +152,26 @@ def work(engine: str, policy: Path, options: argparse.Namespace) -> None:
     )
     draw = plain(policy, section) if engine == "generate" else ours(policy, section)
 
-    for prompts in PROMPTS:
+    for prompts in OF_A_POLICY if options.policy else PROMPTS:
         draw(asked(prompts, policy, options, seed=options.runs)[:WARM_UP])
     print("ready now", flush=True)
     for line in sys.stdin:
         prompts, run = line.split()
-        requests = asked(prompts, policy, options, seed=int(run))
+        wanted = asked(prompts, policy, options, seed=int(run))
         start = time.perf_counter()
-        written = draw(requests)
+        written = draw(wanted)
         took = time.perf_counter() - start
-        if written != len(requests) * options.tokens:
-            sys.exit(f"{engine} wrote {written} tokens instead of {len(requests) * options.tokens}")
-        print(f"seconds {took}", flush=True)
+        if not options.policy and written != len(wanted) * options.tokens:
+            sys.exit(f"{engine} wrote {written} tokens instead of {len(wanted) * options.tokens}")
+        print(f"rate {written / took}", flush=True)
 
 
 def asked(prompts: str, policy: Path, options: argparse.Namespace, *, seed: int) -> list[Request]:
     """The requests of a run, K to a prompt."""
     count = -(-options.requests // SAMPLES)
-    if prompts == "short":
+    if prompts == "requests":
+        found = [row["prompt"] for row in requests.prompts(count, "trained", f"benchmark {seed}")]
+    elif prompts == "short":
         found = [row["prompt"] for row in records.records("prompts", count, seed=seed)]
     else:
         found = long_prompts(count, checkpoints.tokenizer(policy), tokens=options.prompt_tokens, seed=seed)

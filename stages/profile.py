@@ -6,7 +6,6 @@ from rlhf_data import cli, notes, params
 from rlhf_data.params import merging
 from rlhf_data.storage.atomic import atomically
 
-
 MOVED = 6  # values that are said to differ; another profile has dozens
 
 

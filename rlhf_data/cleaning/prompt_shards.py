@@ -11,7 +11,7 @@ from rlhf_data.cleaning.decontamination import Evaluation
 from rlhf_data.cleaning.near_duplicates import repeats
 from rlhf_data.cleaning.rules import PLACE, Judge, contaminated, contents, screen
 from rlhf_data.errors import TableError
-from rlhf_data.hashing import first_questions, fraction, is_held_out
+from rlhf_data.hashing import first_questions, fraction, is_held_out, normal_forms
 from rlhf_data.params.cleaning import NearDuplicateParams
 from rlhf_data.schemas import Rejects
 
@@ -56,15 +56,17 @@ def deal(
     shard t; where there are more iterations than shards, they go round, each taking the next ones. So a new source
     moves no prompt to another shard, and a new iteration moves none at all.
 
-    Where the sources that are `evaluated` are named, all of their prompts are held out for dev and test, and those of
-    others that are held out stay in `unused`.
+    Where the sources that are `evaluated` are named, all of their prompts are for dev and test, and those of others that
+    are held out, or start with the same question, stay in `unused`.
     """
     iterations = [name for name in sizes if name not in HELD_OUT]
-    held = [is_held_out(one, share=held_out, seed=seed) for one in first_questions(prompts)]
-    asked = held if evaluated is None else [source in evaluated for source in prompts["source"]]
+    questions = normal_forms(first_questions(prompts))
+    held = pl.Series([is_held_out(one, share=held_out, seed=seed) for one in questions], dtype=pl.Boolean)
+    asked = held if evaluated is None else prompts["source"].is_in(list(evaluated))
+    kept_out = held | questions.is_in(questions.filter(asked).to_list())
     slots = [
-        HELD_OUT[int(position * 2)] if tests else UNUSED if kept_out else str(int(position * shards))
-        for tests, kept_out, position in zip(asked, held, _fractions(prompts, "shard", seed), strict=True)
+        HELD_OUT[int(position * 2)] if tests else UNUSED if out else str(int(position * shards))
+        for tests, out, position in zip(asked, kept_out, _fractions(prompts, "shard", seed), strict=True)
     ]
     dealt = prompts.with_columns(
         slot=pl.Series(slots, dtype=pl.String), order=pl.Series(_fractions(prompts, "order", seed), dtype=pl.Float64)

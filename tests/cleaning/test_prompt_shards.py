@@ -106,6 +106,22 @@ def test_sources_that_are_evaluated_on_are_for_dev_and_test_alone() -> None:
     assert set(found["unused"]["prompt_id"]) == set(held_out["prompt_id"])
 
 
+def test_a_prompt_that_starts_as_one_that_is_evaluated_on_is_in_no_iteration() -> None:
+    first, again, other = "What is rain?", " What is rain? \n", "What is snow?"
+    table = asking(first, "A place for the next", other).with_columns(source=pl.Series(["ark", "zoo", "zoo"]))
+    said = table["prompt"].to_list()
+    said[1] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": again}]
+    table = table.with_columns(prompt=pl.Series(said, dtype=table.schema["prompt"]))
+    many = pl.concat([table, pool(MANY)]).with_columns(prompt_tokens=pl.lit(5, dtype=pl.UInt32))
+    more = asking(*[f"What is {n}?" for n in range(20)]).with_columns(source=pl.lit("ark"))
+    sizes = dict.fromkeys([*ITERATIONS, *HELD_OUT], 1000)
+    found = deal(pl.concat([many, more]), sizes, shards=2, held_out=0.0, seed=0, evaluated=["ark"])
+    texts = {name: [prompt[-1]["content"] for prompt in shard["prompt"].to_list()] for name, shard in found.items()}
+    assert first in texts["dev"] + texts["test"]
+    assert texts["unused"] == [again]
+    assert other in texts["iter1"] + texts["iter2"]
+
+
 def test_beyond_a_shards_size_prompts_are_unused() -> None:
     large, small = dealt(MANY), dealt(MANY, size=20)
     for name in ("iter1", "iter2", "dev", "test"):
