@@ -56,8 +56,8 @@ def deal(
     shard t; where there are more iterations than shards, they go round, each taking the next ones. So a new source
     moves no prompt to another shard, and a new iteration moves none at all.
 
-    Where the sources that are `evaluated` are named, all of their prompts are for dev and test, and those of others that
-    are held out, or start with the same question, stay in `unused`.
+    Where the sources that are `evaluated` are named, all of their prompts are for dev and test, and those of others
+    that are held out, or start with the same question, stay in `unused`.
     """
     iterations = [name for name in sizes if name not in HELD_OUT]
     questions = normal_forms(first_questions(prompts))
