@@ -40,8 +40,12 @@ def main(project: Project) -> None:
     asked = _requests(profile)
     answered = _answered(profile, policy, asked, out.with_name("responses.parquet"))
     found = list(_labelled(profile, asked, answered))
-    atomically(out, lambda partial: partial.write_text("".join(f"{json.dumps(one)}\n" for one in found)))
+    text = "".join(f"{json.dumps(one)}\n" for one in found)
+    moved = out.exists() and out.read_text() != text
+    atomically(out, lambda partial: partial.write_text(text))
     print(f"{out}: {len(found)} comparisons of {answered.height} answers to {asked.height} requests")
+    if moved:
+        print("  they are others than before: `dvc repro --force --single-item ingest` reads them")
 
 
 def _policy(profile: Params) -> Path:

@@ -12,10 +12,10 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from rlhf_data import commands
-from rlhf_data.errors import ParamsError
+from rlhf_data.errors import ParamsError, SourceError
 from rlhf_data.generation import transformers_engine
 from rlhf_data.params import profiles
-from rlhf_data.sources import formats
+from rlhf_data.sources import formats, raw
 from rlhf_data.sources.records import Comparison
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +95,21 @@ def test_an_interrupted_run_goes_on(project: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(project)
     assert "16 from an interrupted run, 32 to compute" in annotate(project)
     assert (project / PAIRS).read_bytes() == whole
+
+
+def test_other_labels_say_how_they_are_read(project: Path) -> None:
+    assert "--single-item ingest" not in annotate(project)
+    changed(project / "params/smollm2.yaml",
+            annotate={"source": "requests_pairs", "requests": 11, "samples": 4, "sharpness": 6.0})  # fmt: skip
+    said = annotate(project)
+    assert "44 from the previous version, 0 from an interrupted run, 0 to compute" in said
+    assert "`dvc repro --force --single-item ingest` reads them" in said
+
+
+def test_labels_that_are_not_there(project: Path) -> None:
+    profile = profiles.load(project)
+    with pytest.raises(SourceError, match=r"pairs\.jsonl: absent\n  `rlhf-data annotate` writes it"):
+        raw.records(profile.ingest.sources["requests_pairs"], Path(profile.ingest.root))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("profile", "values", "said"), [
