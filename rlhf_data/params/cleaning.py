@@ -105,6 +105,5 @@ class PromptsParams:
     per_iteration: Positive  # at most, as dev and test
     dev: Positive
     test: Positive
-    held_out: list[Name] | None = (
-        None  # sources of prompts that dev and test alone take; null: a share of every source's
-    )
+    # sources that dev and test take whole, and no iteration; null: a share of every source's
+    held_out: Annotated[list[Name], Field(min_length=1)] | None = None

@@ -77,6 +77,9 @@ class Params:
         for place, sources in named.items():
             if unknown := sorted(sources - known):
                 raise ValueError(f"{place}: no source of preferences: {', '.join(unknown)}")
+        asked = {name for name, source in self.ingest.sources.items() if source.kind == "prompts"}
+        if unknown := sorted(set(self.prompts.held_out or ()) - asked):
+            raise ValueError(f"prompts.held_out: no source of prompts: {', '.join(unknown)}")
         return self
 
     @model_validator(mode="after")

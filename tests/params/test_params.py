@@ -141,6 +141,12 @@ def test_an_unedited_copy_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
             "  min_margin: {zoo: 1}",
             "(top): Value error, clean.min_margin: no source of preferences: zoo",
         ),
+        (
+            "shards: 3",
+            "shards: 3\n  held_out: [world_pairs]",
+            "(top): Value error, prompts.held_out: no source of prompts",
+        ),
+        ("shards: 3", "shards: 3\n  held_out: []", "prompts.held_out: List should have at least 1 item"),
         ("complete: []", "complete: [world_chats]", "(top): Value error, table5.complete: no source of preferences: w"),
         ("sources: null", "sources: {zoo: 1}", "(top): Value error, mix.all.sources: no source of preferences: zoo"),
         (
