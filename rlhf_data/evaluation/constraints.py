@@ -91,13 +91,15 @@ def _of_group(rows: pl.DataFrame, base: pl.DataFrame, resamples: int, seed: int)
         truncated=pl.col("finish_reason").cast(pl.String) == "length",
     ).mean()
     surprise = rows.select(-pl.col("ref_logps").sum() / pl.col("response_tokens").sum()).item()
+    found = means.row(0, named=True)
     return {
         "requests": rows.height,
+        "gold_reward": found.pop("gold_reward"),
         "gain": gain.mean(),
         "gain_low": low[0],
         "gain_high": high[0],
         "kept": sum(keeps) / len(keeps),
         "repetition": sum(repeated) / len(repeated),
         "perplexity": math.exp(surprise),
-        **means.row(0, named=True),
+        **found,
     }
