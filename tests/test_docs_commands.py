@@ -23,6 +23,7 @@ PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = {  # commands that are not run here, each with the reason
     "make run": "installs, then trains for minutes; tests/pipeline/test_pipeline.py runs the stages",
     "make quick": "the same, of fewer stages",
+    "make demo": "93 MB of weights, and an hour; tests/commands/test_demo.py looks at its project",
     "make test": "is what runs this",
     "source .venv/bin/activate": "the environment is there already",
     "dvc repro": "trains for minutes; tests/pipeline/test_pipeline.py",
