@@ -14,11 +14,8 @@ def main(profiles: Path, out: Path) -> None:
     values = merging.merged(name, profiles.parent)
     params.checked(values, str(profiles / f"{name}.yaml"))
     if (before := merging.in_force(out)) is not None:
-        lines = list(merging.moved(before, values))
-        for line in lines[:MOVED]:
+        for line in merging.most_of(merging.moved(before, values), MOVED):
             notes.say(line)
-        if more := lines[MOVED:]:
-            notes.say(f"{len(more)} more, as `git diff {out}` shows")
     text = merging.written(values, name)
     atomically(out, lambda partial: partial.write_text(text, encoding="utf8"))
 

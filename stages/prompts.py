@@ -16,24 +16,17 @@ def main(pool: Path, tokenizer: Path, out: Path, rejects: Path) -> None:
     against = decontamination.evaluation(readers.evaluation_sets(sets), sets) if sets else None
     for line in decontamination.notes(against):
         notes.say(line)
-    sizes = dict.fromkeys(params.project().iterations, section.per_iteration)
-    sizes |= {"dev": section.dev, "test": section.test}
+    iterations = params.project().iterations
     asked = tables.read(pool, PromptPool)
     counted = asked.with_columns(prompt_tokens=tokenizers.count(asked["prompt"], tokenizer))
     usable, dropped = prompt_shards.usable(
         counted, max_tokens=section.max_tokens, against=against, near=rules.near_duplicates, seed=profile.seed
     )
-    dealt = prompt_shards.deal(
-        usable,
-        sizes,
-        shards=section.shards,
-        held_out=profile.held_out,
-        seed=profile.seed,
-        evaluated=section.held_out,
-    )
+    dealt = prompt_shards.deal_as(section, usable, iterations, held_out=profile.held_out, seed=profile.seed)
 
     tables.write_parts(dealt.items(), out, Prompts)
     tables.write(dropped, rejects, Rejects)
+    sizes = prompt_shards.sizes(section, iterations)
     for name, table in {**dealt, "dropped": dropped}.items():
         of = f" of {sizes[name]} asked for" if name in sizes else ""
         notes.say(f"{name}: {table.height} prompts{of}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import polars as pl
 
@@ -12,7 +12,7 @@ from rlhf_data.cleaning.near_duplicates import repeats
 from rlhf_data.cleaning.rules import PLACE, Judge, contaminated, contents, screen
 from rlhf_data.errors import TableError
 from rlhf_data.hashing import first_questions, fraction, is_held_out, normal_forms
-from rlhf_data.params.cleaning import NearDuplicateParams
+from rlhf_data.params.cleaning import NearDuplicateParams, PromptsParams
 from rlhf_data.schemas import Rejects
 
 HELD_OUT = ("dev", "test")
@@ -38,6 +38,19 @@ def usable(
 
     raw = pl.Series("raw", [json.dumps({"prompt": prompt}) for prompt in dropped["prompt"].to_list()], dtype=pl.String)
     return kept, dropped.with_columns(raw).select(Rejects.column_names()).sort("source", "row")
+
+
+def sizes(section: PromptsParams, iterations: Iterable[str]) -> dict[str, int]:
+    """The most prompts that each iteration, `dev` and `test` take."""
+    return {**dict.fromkeys(iterations, section.per_iteration), "dev": section.dev, "test": section.test}
+
+
+def deal_as(
+    section: PromptsParams, prompts: pl.DataFrame, iterations: Iterable[str], *, held_out: float, seed: int
+) -> dict[str, pl.DataFrame]:
+    """As `deal`, with the sizes, shards and evaluated sources of a profile's section."""
+    most = sizes(section, iterations)
+    return deal(prompts, most, shards=section.shards, held_out=held_out, seed=seed, evaluated=section.held_out)
 
 
 def deal(

@@ -18,6 +18,7 @@ from rlhf_data.generation.open import open_generator, refuse_long
 from rlhf_data.hashing import conversation_id
 from rlhf_data.loop import responses
 from rlhf_data.params import Params
+from rlhf_data.params.loop import AnnotateParams
 from rlhf_data.params.sources import RecordSource
 from rlhf_data.params.training import LlamaSize
 from rlhf_data.requests import labels, records
@@ -36,10 +37,12 @@ def main(project: Project) -> None:
     os.chdir(project)
     environment.quieten()
     profile = params.load()
-    policy, out = _policy(profile), _out(profile)
-    asked = _requests(profile)
-    answered = _answered(profile, policy, asked, out.with_name("responses.parquet"))
-    found = list(_labelled(profile, asked, answered))
+    if (section := profile.annotate) is None:
+        raise ParamsError("the profile has no section annotate\n  params/smollm2.yaml has one")
+    policy, out = _policy(profile), _out(profile, section)
+    asked = _requests(section, profile.seed)
+    answered = _answered(profile, section.samples, policy, asked, out.with_name("responses.parquet"))
+    found = list(_labelled(section, profile.seed, asked, answered))
     text = "".join(f"{json.dumps(one)}\n" for one in found)
     moved = out.exists() and out.read_text() != text
     atomically(out, lambda partial: partial.write_text(text))
@@ -49,25 +52,21 @@ def main(project: Project) -> None:
 
 
 def _policy(profile: Params) -> Path:
-    if profile.annotate is None:
-        raise ParamsError("the profile has no section annotate\n  params/smollm2.yaml has one")
     if isinstance(profile.train_sft.base, LlamaSize) or profile.train_sft.epochs:
         raise ParamsError("annotate: needs a π₀ that is there: train_sft.base, a folder, with train_sft.epochs: 0")
     return Path(profile.train_sft.base)
 
 
-def _out(profile: Params) -> Path:
-    section = profile.annotate
-    source = profile.ingest.sources.get(section.source) if section else None
+def _out(profile: Params, section: AnnotateParams) -> Path:
+    source = profile.ingest.sources.get(section.source)
     if not isinstance(source, RecordSource) or source.path is None or source.format != "labelled":
         raise ParamsError("annotate.source: names no source of format labelled with a path, to write the labels to")
     return Path(profile.ingest.root) / source.path
 
 
-def _requests(profile: Params) -> pl.DataFrame:
+def _requests(section: AnnotateParams, seed: int) -> pl.DataFrame:
     """Requests, with their ids and references."""
-    assert profile.annotate
-    found = list(records.prompts(profile.annotate.requests, "trained", f"{SEED} {profile.seed}"))
+    found = list(records.prompts(section.requests, "trained", f"{SEED} {seed}"))
     return pl.DataFrame(
         {
             "prompt_id": [conversation_id(one["prompt"]) for one in found],
@@ -77,13 +76,10 @@ def _requests(profile: Params) -> pl.DataFrame:
     )
 
 
-def _answered(profile: Params, policy: Path, asked: pl.DataFrame, out: Path) -> pl.DataFrame:
+def _answered(profile: Params, samples: int, policy: Path, asked: pl.DataFrame, out: Path) -> pl.DataFrame:
     """π₀'s answers to the requests, each as `generate` would draw it; those that an interrupted run left are kept."""
-    assert profile.annotate
     section, job = profile.generate, fingerprints.generation(policy, profile.generate)
-    wanted = responses.wanted(
-        asked, samples=profile.annotate.samples, temperatures=section.temperatures, seed=profile.seed, job=job
-    )
+    wanted = responses.wanted(asked, samples=samples, temperatures=section.temperatures, seed=profile.seed, job=job)
     on, values = responses.ASKED, responses.ANSWERED
     with journal.opened(out, Generations, job=job, on=on, values=values, fresh=False) as rows:
         if out.exists():
@@ -97,11 +93,12 @@ def _answered(profile: Params, policy: Path, asked: pl.DataFrame, out: Path) -> 
     return answered
 
 
-def _labelled(profile: Params, asked: pl.DataFrame, answered: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    assert profile.annotate
+def _labelled(
+    section: AnnotateParams, seed: int, asked: pl.DataFrame, answered: pl.DataFrame
+) -> Iterator[dict[str, Any]]:
     by_prompt = answered.partition_by("prompt_id", as_dict=True)
     for prompt_id, prompt, reference in asked.select("prompt_id", "prompt", "reference").iter_rows():
         said = by_prompt[(prompt_id,)].sort("sample").select("response", "finish_reason").iter_rows()
         answers = [labels.Answer(response, reason == "stop") for response, reason in said]
-        rng = Random(f"{SEED} {profile.seed} {prompt_id}")
-        yield from labels.labelled(prompt, reference, answers, sharpness=profile.annotate.sharpness, rng=rng)
+        rng = Random(f"{SEED} {seed} {prompt_id}")
+        yield from labels.labelled(prompt, reference, answers, sharpness=section.sharpness, rng=rng)

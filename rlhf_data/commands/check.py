@@ -57,11 +57,9 @@ def findings(project: Path) -> Iterator[Finding]:
 def _moved(project: Path, wanted: ProjectParams) -> Iterator[Finding]:
     """What `dvc repro` will find changed, the other profile's defaults among it."""
     if (before := merging.in_force(project / merging.WRITTEN)) is not None:
-        lines = list(merging.moved(before, merging.merged(wanted.profile, project)))
-        for line in lines[:MOVED]:
+        moved = merging.moved(before, merging.merged(wanted.profile, project))
+        for line in merging.most_of(moved, MOVED):
             yield "ok", f"changed since the last run: {line}"
-        if more := lines[MOVED:]:
-            yield "ok", f"changed since the last run: {len(more)} more, as `git diff {merging.WRITTEN}` will show"
 
 
 def _judges(project: Path, wanted: ProjectParams, profile: Params) -> Iterator[Finding]:

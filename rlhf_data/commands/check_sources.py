@@ -111,17 +111,10 @@ def _first_of(root: Path, one: EvaluationSet) -> None:
 def _shards(pool: pl.DataFrame, wanted: ProjectParams, profile: Params) -> Iterator[Finding]:
     """Whether every iteration, dev and test get a prompt, dealt as the stage will; lengths in tokens are not known."""
     section = profile.prompts
-    sizes = {**dict.fromkeys(wanted.iterations, section.per_iteration), "dev": section.dev, "test": section.test}
+    sizes = prompt_shards.sizes(section, wanted.iterations)
     prompts = pool.unique("prompt_id", keep="first", maintain_order=True)
     try:
-        dealt = prompt_shards.deal(
-            prompts,
-            sizes,
-            shards=section.shards,
-            held_out=profile.held_out,
-            seed=profile.seed,
-            evaluated=section.held_out,
-        )
+        dealt = prompt_shards.deal_as(section, prompts, wanted.iterations, held_out=profile.held_out, seed=profile.seed)
     except RlhfDataError as error:
         yield fault("prompts", error)
         return

@@ -44,11 +44,8 @@ def main(
     if not MODEL.exists():
         convert.main(PACKAGE, MODEL)
     annotate.main(Path())
-    try:
-        repro.main(STAGES)
-    except typer.Exit as done:
-        if done.exit_code:
-            raise
+    if failed := repro.run(STAGES):
+        raise typer.Exit(failed)
     _show(folder)
 
 

@@ -61,8 +61,8 @@ def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
     import torch
 
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
+        with torch.random.fork_rng(devices=[]):  # the model is on the CPU still
+            torch.default_generator.manual_seed(0)
             model.resize_token_embeddings(len(tokenizer))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,14 @@ def moved(before: dict[str, Any], now: dict[str, Any], at: Place = ()) -> Iterat
             yield from moved(old, new, (*at, str(name)))
         elif old != new or type(old) is not type(new):
             yield f"{'.'.join((*at, str(name)))} {_said(old)} → {_said(new)}"
+
+
+def most_of(lines: Iterable[str], most: int) -> Iterator[str]:
+    """The first `most` lines of what `moved`, and how many more there are."""
+    lines = list(lines)
+    yield from lines[:most]
+    if more := lines[most:]:
+        yield f"{len(more)} more, as `git diff {WRITTEN}` shows"
 
 
 def _over(base: dict[str, Any], own: dict[str, Any], at: Place = ()) -> dict[str, Any]:
